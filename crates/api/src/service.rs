@@ -1,0 +1,285 @@
+//! What the API needs of the stages behind it. The wiring of each profile provides it; tests may provide a model.
+//!
+//! Errors here say what the *client* must do: mend the input, try again, or try again with the same submission id.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use hiscore_score::{
+    Leaderboard, LeaderboardId, Live, OrderKey, Outcome, PlayerId, Refusal, Rules, Stamp, Submission, VersionId,
+};
+
+/// How safe an acknowledged submission is; a later level is a stronger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ack {
+    /// In the ranking tier.
+    Ranked,
+    /// On the ranking tier's replicas too.
+    Replicated,
+    /// On a quorum of the log's brokers.
+    Logged,
+    /// In the store, synced.
+    Persisted,
+}
+
+/// How far the ranks can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RankState {
+    /// They are right.
+    Exact,
+    /// The ranking tier is still loading: no rank is told.
+    Warming,
+    /// The ranking tier is away: read from the store, which may be behind.
+    Stale,
+}
+
+/// One player's update in a request, already within the rules of ids, scores and metadata.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Whose score.
+    pub player: PlayerId,
+    /// What was submitted.
+    pub submission: Submission,
+}
+
+/// What the client asked to be told, so that nothing is computed for nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted {
+    /// `record`.
+    pub record: bool,
+    /// `record { rank }`.
+    pub rank: bool,
+    /// `previousRank`.
+    pub previous_rank: bool,
+    /// The least level to wait for; `None` is the profile's default.
+    pub ack: Option<Ack>,
+}
+
+/// What a player has, as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Who.
+    pub player: PlayerId,
+    /// From 1; `None` while the ranks are warming, or when it was not wanted.
+    pub rank: Option<u64>,
+    /// The scores and what goes with them.
+    pub live: Live,
+    /// When the last submission was applied.
+    pub updated: Stamp,
+}
+
+/// A submission that the law accepted.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// What it did.
+    pub outcome: Outcome,
+    /// The season it was judged in.
+    pub version: VersionId,
+    /// The state after it, if wanted. `None` too for a duplicate of a player who has no record (any more).
+    pub record: Option<Row>,
+    /// The rank before it, if wanted and if there was one.
+    pub previous_rank: Option<u64>,
+    /// The level reached.
+    pub ack: Ack,
+}
+
+/// Why one submission was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// The law refuses it; trying again will not help.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Something behind us is in trouble.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+/// Trouble that is not the client's doing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// Surely not applied: try again later. The text says what is away or full.
+    #[error("not applied, try again: {0}")]
+    Unavailable(String),
+    /// It may have been applied: try again with the same submission id.
+    #[error("it is unknown whether this was applied, try again with the same submissionId: {0}")]
+    Ambiguous(String),
+    /// A defect of ours; the log has more.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// Why a request about a board was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BoardError {
+    /// There is no such leaderboard (or no such season of it).
+    #[error("there is no such leaderboard or version")]
+    NotFound,
+    /// A leaderboard of this name is there, with other rules.
+    #[error("this leaderboard exists already, with other rules")]
+    AlreadyExists,
+    /// `expectedVersionId` is not the present one.
+    #[error("the leaderboard is at version {present}")]
+    VersionConflict {
+        /// The present season.
+        present: VersionId,
+    },
+    /// The deployment has as many leaderboards as it is configured for, or the board all the seasons there can be.
+    #[error("{0}")]
+    TooMany(String),
+    /// Trouble behind us.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
+}
+
+/// A board as it is shown.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// Its name.
+    pub id: LeaderboardId,
+    /// Its rules and present season.
+    pub leaderboard: Leaderboard,
+    /// Players on the present season.
+    pub total: u64,
+    /// How far the ranks can be trusted.
+    pub state: RankState,
+    /// Changes whenever an order or a score changes.
+    pub revision: String,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At the top.
+    Top,
+    /// At this rank, from 1.
+    Rank(u64),
+    /// Right behind this place in the order.
+    After(OrderKey),
+}
+
+/// A page of a season, consistent in itself.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The season.
+    pub version: VersionId,
+    /// The rules, from which cursors are made.
+    pub rules: Rules,
+    /// In order.
+    pub rows: Vec<Row>,
+    /// Whether somebody stands before the first row.
+    pub has_previous: bool,
+    /// Whether somebody stands behind the last row.
+    pub has_next: bool,
+}
+
+/// One coalesced change of a board: its present top.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The season.
+    pub version: VersionId,
+    /// The revision shown.
+    pub revision: String,
+    /// How far the ranks can be trusted.
+    pub state: RankState,
+    /// Players on the season.
+    pub total: u64,
+    /// The first `first` rows, or more: whoever shows it cuts.
+    pub rows: Vec<Row>,
+}
+
+/// The stages behind the API.
+///
+/// Writes return when the wanted level is reached, or say honestly that it was not. Reads never block writes.
+/// `version` of `None` is the present season. Every method may be called by any number of callers at once, and
+/// dropping a returned future never leaves anything half done.
+#[async_trait]
+pub trait Service: Send + Sync + 'static {
+    /// Judges and keeps `entries` (at least one) of one board, in their order; one result for each, in that order.
+    ///
+    /// An `Err` for the whole means that none was applied (`NotFound`, `Trouble::Unavailable`), or that it is not
+    /// known of any (`Trouble::Ambiguous`).
+    async fn submit(
+        &self,
+        leaderboard: &LeaderboardId,
+        entries: Vec<Entry>,
+        wanted: Wanted,
+    ) -> Result<Vec<Result<Accepted, Rejected>>, BoardError>;
+
+    /// Creates a board; one that is there with the same rules is `AlreadyExists` too.
+    async fn create(&self, id: &LeaderboardId, rules: Rules) -> Result<Board, BoardError>;
+
+    /// Opens the next season; with `expected`, only from exactly that one.
+    async fn reset(&self, id: &LeaderboardId, expected: Option<VersionId>) -> Result<Board, BoardError>;
+
+    /// Deletes what a player has on the present season; whether there was anything.
+    async fn delete(&self, id: &LeaderboardId, player: &PlayerId) -> Result<bool, BoardError>;
+
+    /// A board, or `None`.
+    async fn leaderboard(&self, id: &LeaderboardId) -> Result<Option<Board>, Trouble>;
+
+    /// At most `first` boards in the order of their ids, strictly after `after`; and whether more follow.
+    async fn leaderboards(
+        &self,
+        after: Option<&LeaderboardId>,
+        first: usize,
+    ) -> Result<(Vec<Board>, bool), Trouble>;
+
+    /// A page of at most `first` rows.
+    async fn page(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        start: Start,
+        first: usize,
+    ) -> Result<Page, BoardError>;
+
+    /// The player with up to `range` rows above and below; empty when the player has no record.
+    async fn around(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        player: &PlayerId,
+        range: usize,
+    ) -> Result<Page, BoardError>;
+
+    /// What these players have, in the order asked, unknown ones left out.
+    async fn rows(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        players: &[PlayerId],
+    ) -> Result<Page, BoardError>;
+
+    /// The present top of a board now and after every change, coalesced; holds at least `first` rows if there are
+    /// that many. Ends when the server closes.
+    fn changes(
+        &self,
+        id: &LeaderboardId,
+        first: usize,
+    ) -> Result<BoxStream<'static, Result<Arc<Change>, Trouble>>, BoardError>;
+
+    /// What one player has now and after every change of it or of its rank, coalesced; `None`: no record (any more).
+    fn rank_changes(
+        &self,
+        id: &LeaderboardId,
+        player: &PlayerId,
+    ) -> Result<BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>, BoardError>;
+}
+
+/// One line of `/readyz?verbose`.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// What was looked at, in `snake_case`.
+    pub name: &'static str,
+    /// Whether it is well.
+    pub ok: bool,
+    /// What an operator wants to know.
+    pub detail: String,
+}
+
+/// Whether this process should be sent traffic.
+pub trait Health: Send + Sync + 'static {
+    /// Everything that was looked at; ready when all are well. Must be quick and do no I/O.
+    fn checks(&self) -> Vec<Check>;
+}
