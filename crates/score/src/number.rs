@@ -33,7 +33,7 @@ impl Score {
     }
 
     /// The sum, unless it would leave the range.
-    pub fn add(self, other: Self) -> Result<Self, OutOfRange> {
+    pub fn checked_add(self, other: Self) -> Result<Self, OutOfRange> {
         // Two numbers below 2^53 cannot overflow an i64, so the range check is the only one needed.
         Self::new(self.0 + other.0)
     }
@@ -56,10 +56,10 @@ mod tests {
         for outside in [MAX + 1, -MAX - 1, i64::MAX, i64::MIN] {
             assert_eq!(Score::new(outside), Err(OutOfRange));
         }
-        assert_eq!(Score::MAX.add(Score::MIN), Ok(Score::ZERO));
-        assert_eq!(Score::MAX.add(Score(1)), Err(OutOfRange));
-        assert_eq!(Score::MIN.add(Score(-1)), Err(OutOfRange));
-        assert_eq!(Score::MAX.add(Score::MAX), Err(OutOfRange));
-        assert_eq!(Score::MAX.add(Score::ZERO), Ok(Score::MAX));
+        assert_eq!(Score::MAX.checked_add(Score::MIN), Ok(Score::ZERO));
+        assert_eq!(Score::MAX.checked_add(Score(1)), Err(OutOfRange));
+        assert_eq!(Score::MIN.checked_add(Score(-1)), Err(OutOfRange));
+        assert_eq!(Score::MAX.checked_add(Score::MAX), Err(OutOfRange));
+        assert_eq!(Score::MAX.checked_add(Score::ZERO), Ok(Score::MAX));
     }
 }

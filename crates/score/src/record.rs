@@ -190,8 +190,8 @@ impl Live {
             }
             Operator::Set => (submission.score, submission.subscore, submission.metadata.clone()),
             Operator::Increment => (
-                self.score.add(submission.score)?,
-                self.subscore.add(submission.subscore)?,
+                self.score.checked_add(submission.score)?,
+                self.subscore.checked_add(submission.subscore)?,
                 // An increment that carries none says nothing about it, so what is there stays.
                 submission.metadata.clone().or_else(|| self.metadata.clone()),
             ),
