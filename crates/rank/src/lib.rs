@@ -8,6 +8,8 @@ pub mod board;
 pub mod contract;
 pub mod index;
 pub mod memory;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use board::Board;
 pub use contract::{Answer, Placed, Query, RankError, RankState, Ranking, View};
