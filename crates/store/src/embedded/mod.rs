@@ -1,0 +1,387 @@
+//! The embedded store: journal, table, and between them the records that are dirty, all in one folder.
+//!
+//! Where a record is, at any moment: *fresh* (changed since the funnel last claimed), else *in flight* (being
+//! written into the table), else in the table. Every change is in the journal before it is fresh, so what is in
+//! memory here can be lost at any time. Readers look in that order and see one consistent state of a record.
+
+pub mod bytes;
+pub mod codec;
+pub mod journal;
+pub mod table;
+
+use std::collections::HashMap;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hiscore_score::{PlayerId, Record, Stamp, Window};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
+
+pub use codec::{BoardNumber, BoardRow, Change, JournalEntry, RowKey};
+pub use journal::{AppendError, Journal, JournalError, Sizes};
+use table::{Bulk, Progress, Table};
+pub use table::{Deployment, TableError};
+
+use crate::disk::{Disk, Folder};
+
+const FORMAT_FILE: &str = "FORMAT";
+/// The first line of the file that says what the folder is.
+const FORMAT_TEXT: &str = "hiscore embedded store, format 1\n";
+/// Rows in one transaction of the funnel: bounds what redb holds in memory.
+const ROWS_A_WRITE: usize = 20_000;
+
+/// What the store is opened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Sizes of the journal.
+    pub journal: Sizes,
+    /// The table's page cache, in bytes.
+    pub cache: usize,
+    /// What a new folder is made for. Shards and window of one that is there must be the same.
+    pub deployment: Deployment,
+}
+
+/// Why a data folder was not opened. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("another process is using this data folder; stop it, or give another --data-dir")]
+    InUse,
+    /// It holds something else.
+    #[error(
+        "this folder is not empty and holds no hiscore data (it has no {FORMAT_FILE} file); give an empty one with --data-dir"
+    )]
+    Foreign,
+    /// It was written by another hiscore.
+    #[error(
+        "this data folder says {0:?}, this hiscore knows {FORMAT_TEXT:?}; run the hiscore that wrote it, nothing was touched"
+    )]
+    UnknownFormat(String),
+    /// It was made with other settings that cannot change.
+    #[error(
+        "this data folder was created with --{setting} {there}, not {asked}; start with --{setting} {there}"
+    )]
+    Mismatch {
+        /// The flag.
+        setting: &'static str,
+        /// What the folder has.
+        there: usize,
+        /// What was asked for.
+        asked: usize,
+    },
+    /// The file system says no.
+    #[error("the data folder cannot be opened: {0}")]
+    Io(#[from] io::Error),
+    /// The table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// The store, but for the journal's writing end, which the committer owns.
+#[derive(Debug)]
+pub struct Embedded {
+    disk: Arc<dyn Disk>,
+    sizes: Sizes,
+    table: Table,
+    deployment: Deployment,
+    overlay: RwLock<Overlay>,
+    /// Known once recovered; until then there is nothing to trim.
+    segments: RwLock<Option<Arc<journal::Segments>>>,
+    /// Held for a whole round of the funnel: there is never more than one.
+    funnel: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Overlay {
+    fresh: HashMap<RowKey, Arc<Record>>,
+    in_flight: HashMap<RowKey, Arc<Record>>,
+    fresh_boards: HashMap<BoardNumber, BoardRow>,
+    /// The last sequence whose effects are all here or in the table.
+    published: u64,
+    stamp: Stamp,
+    /// When the oldest fresh row became fresh.
+    since: Option<Instant>,
+}
+
+/// What one round of the funnel did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Rows written.
+    pub rows: usize,
+    /// Everything up to this sequence is in the table.
+    pub watermark: u64,
+}
+
+/// How much waits for the funnel.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Backlog {
+    /// Records that are fresh or in flight.
+    pub rows: usize,
+    /// How long the oldest fresh one has been waiting.
+    pub oldest: Duration,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+}
+
+impl Embedded {
+    /// Opens a folder of the file system for this process alone.
+    pub fn open_folder(path: &Path, options: Options) -> Result<Self, OpenError> {
+        match Folder::open(path) {
+            Ok(folder) => Self::open(Arc::new(folder), options),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(OpenError::InUse),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a disk that nobody else uses. What is in the table can be read now, the rest after
+    /// [`Embedded::recover`].
+    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
+        check_format(disk.as_ref())?;
+        let (table, deployment) = Table::open(Arc::clone(&disk), options.cache, options.deployment)?;
+        let asked = options.deployment;
+        for (setting, there, asked) in [
+            ("shards", usize::from(deployment.shards), usize::from(asked.shards)),
+            ("window", deployment.window, asked.window),
+        ] {
+            if there != asked {
+                return Err(OpenError::Mismatch { setting, there, asked });
+            }
+        }
+        let progress = table.progress()?;
+        let overlay = Overlay { published: progress.watermark, stamp: progress.stamp, ..Overlay::default() };
+        Ok(Self {
+            disk,
+            sizes: options.journal,
+            table,
+            deployment,
+            overlay: RwLock::new(overlay),
+            segments: RwLock::new(None),
+            funnel: Mutex::new(()),
+        })
+    }
+
+    /// What the folder was made for.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Hands what the journal has beyond the table to `replay`, in order, each with its sequence, and returns the
+    /// journal's writing end. `replay` publishes what it makes of them.
+    pub fn recover(
+        &self,
+        replay: impl FnMut(u64, JournalEntry) -> Result<(), String>,
+    ) -> Result<Journal, OpenError> {
+        let progress = self.table.progress()?;
+        let (journal, segments) = Journal::recover(
+            Arc::clone(&self.disk),
+            self.sizes,
+            progress.segment,
+            progress.watermark,
+            replay,
+        )?;
+        if progress.segment == 0 {
+            // From now on a journal that is missing is found out.
+            let segment = segments.needed_above(progress.watermark);
+            self.table
+                .write(&Bulk { progress: Some(Progress { segment, ..progress }), ..Bulk::default() })?;
+        }
+        *self.segments.write() = Some(segments);
+        Ok(journal)
+    }
+
+    /// All boards that are in the table.
+    pub fn boards(&self) -> Result<Vec<BoardRow>, TableError> {
+        self.table.boards()
+    }
+
+    /// Hands every record of a season to `each`, tombstones too: those in the table as of one moment after this call
+    /// began, in no useful order. What is only in memory is not among them.
+    pub fn scan<E: From<TableError>>(
+        &self,
+        board: BoardNumber,
+        version: u32,
+        each: impl FnMut(PlayerId, Record) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.table.scan(board, version, each)
+    }
+
+    /// The present state of a record, a tombstone too. May read the disk.
+    pub fn get(&self, key: &RowKey) -> Result<Option<Arc<Record>>, TableError> {
+        if let Some(record) = self.peek(key) {
+            return Ok(Some(record));
+        }
+        Ok(self.table.get(key)?.map(Arc::new))
+    }
+
+    /// The state of a record if it is dirty; reads no disk. `None` says nothing about the table.
+    pub fn peek(&self, key: &RowKey) -> Option<Arc<Record>> {
+        let overlay = self.overlay.read();
+        overlay.fresh.get(key).or_else(|| overlay.in_flight.get(key)).cloned()
+    }
+
+    /// The window that a player brings into the season `key` from the last one they have a record in.
+    pub fn inherited_window(&self, key: &RowKey) -> Result<Window, TableError> {
+        // Those seasons whose records may not have reached the table yet are few: look at the newest first.
+        let in_table = self.table.latest(key.board, &key.player)?.unwrap_or(1).min(key.version);
+        for version in (in_table..key.version).rev() {
+            let earlier = RowKey { version, ..key.clone() };
+            let record = if version == in_table { self.get(&earlier)? } else { self.peek(&earlier) };
+            if let Some(record) = record {
+                return Ok(record.window.clone());
+            }
+        }
+        Ok(Window::default())
+    }
+
+    /// Begins to make states visible that are in the journal. Readers wait until it is dropped, so be quick.
+    pub fn publish(&self) -> Publish<'_> {
+        Publish(self.overlay.write())
+    }
+
+    /// The last stamp that was given up to what is published.
+    pub fn last_stamp(&self) -> Stamp {
+        self.overlay.read().stamp
+    }
+
+    /// How much waits for the funnel.
+    pub fn backlog(&self) -> Backlog {
+        let journal_bytes = self.segments.read().as_ref().map_or(0, |segments| segments.bytes());
+        let overlay = self.overlay.read();
+        Backlog {
+            rows: overlay.fresh.len() + overlay.in_flight.len(),
+            oldest: overlay.since.map_or(Duration::ZERO, |since| since.elapsed()),
+            journal_bytes,
+        }
+    }
+
+    /// One round of the funnel: claims everything fresh, writes it into the table, clears what was written, and
+    /// lets go of the journal's segments that are no longer needed. After an error everything is as dirty as before.
+    pub fn flush(&self) -> Result<Flushed, TableError> {
+        let _round = self.funnel.lock();
+        self.table.reopen()?;
+        let (boards, watermark, stamp) = {
+            let mut overlay = self.overlay.write();
+            overlay.in_flight = std::mem::take(&mut overlay.fresh);
+            overlay.since = None;
+            (std::mem::take(&mut overlay.fresh_boards), overlay.published, overlay.stamp)
+        };
+        let segment = self.segments.read().as_ref().map_or(0, |segments| segments.needed_above(watermark));
+        let written = self.write_in_flight(&boards, Progress { watermark, segment, stamp });
+        let mut overlay = self.overlay.write();
+        match written {
+            Ok(rows) => {
+                let done = std::mem::take(&mut overlay.in_flight);
+                drop(overlay);
+                // Freeing many records takes a while; readers need not wait for it.
+                drop(done);
+                self.let_go(segment);
+                Ok(Flushed { rows, watermark })
+            }
+            Err(error) => {
+                overlay.put_back(boards);
+                Err(error)
+            }
+        }
+    }
+
+    fn write_in_flight(
+        &self,
+        boards: &HashMap<BoardNumber, BoardRow>,
+        progress: Progress,
+    ) -> Result<usize, TableError> {
+        // The lock is not held while writing; the entries are cheap to share.
+        let mut rows: Vec<(RowKey, Arc<Record>)> = {
+            let overlay = self.overlay.read();
+            overlay.in_flight.iter().map(|(key, record)| (key.clone(), Arc::clone(record))).collect()
+        };
+        // In the order of the table's keys, so that neighbours share its pages.
+        rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut chunks = rows.chunks(ROWS_A_WRITE).peekable();
+        let mut bulk = Bulk { boards: boards.values().collect(), ..Bulk::default() };
+        loop {
+            bulk.rows = chunks.next().unwrap_or_default().iter().map(|(key, row)| (key, &**row)).collect();
+            let last = chunks.peek().is_none();
+            bulk.progress = last.then_some(progress);
+            self.table.write(&bulk)?;
+            if last {
+                return Ok(rows.len());
+            }
+            bulk.boards.clear();
+        }
+    }
+
+    fn let_go(&self, segment: u64) {
+        let Some(segments) = self.segments.read().clone() else { return };
+        if let Err(error) = segments.trim(segment) {
+            tracing::warn!(%error, "a segment of the journal could not be removed; trying again later");
+        }
+        if let Err(error) = segments.prepare_spare() {
+            tracing::warn!(%error, "no space to prepare the journal's next segment");
+        }
+    }
+}
+
+impl Overlay {
+    /// After a failed write: what was claimed is dirty again, unless something newer is there.
+    fn put_back(&mut self, boards: HashMap<BoardNumber, BoardRow>) {
+        for (key, record) in std::mem::take(&mut self.in_flight) {
+            self.fresh.entry(key).or_insert(record);
+        }
+        for (number, board) in boards {
+            self.fresh_boards.entry(number).or_insert(board);
+        }
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+/// States on their way to the readers.
+#[derive(Debug)]
+pub struct Publish<'a>(RwLockWriteGuard<'a, Overlay>);
+
+impl Publish<'_> {
+    /// A record's new state.
+    pub fn row(&mut self, key: RowKey, record: Arc<Record>) {
+        self.0.since.get_or_insert_with(Instant::now);
+        self.0.fresh.insert(key, record);
+    }
+
+    /// A board's new state.
+    pub fn board(&mut self, row: BoardRow) {
+        self.0.since.get_or_insert_with(Instant::now);
+        self.0.fresh_boards.insert(row.number, row);
+    }
+
+    /// Says that everything up to `sequence` is published, and the last stamp given.
+    pub fn up_to(&mut self, sequence: u64, stamp: Stamp) {
+        self.0.published = sequence;
+        self.0.stamp = self.0.stamp.max(stamp);
+    }
+}
+
+/// Makes sure that the folder is ours and of a format that we know, before anything in it is touched.
+fn check_format(disk: &dyn Disk) -> Result<(), OpenError> {
+    let names = disk.list()?;
+    if names.iter().any(|name| name == FORMAT_FILE) {
+        let file = disk.open(FORMAT_FILE)?;
+        let mut bytes = vec![0; usize::try_from(file.len()?.min(256)).unwrap_or(256)];
+        file.read_at(0, &mut bytes)?;
+        return if bytes == FORMAT_TEXT.as_bytes() {
+            Ok(())
+        } else {
+            Err(OpenError::UnknownFormat(String::from_utf8_lossy(&bytes).into_owned()))
+        };
+    }
+    let temporary = format!("{FORMAT_FILE}.new");
+    // lost+found is what a fresh file system has at its root.
+    if names.iter().any(|name| *name != temporary && name != "lost+found") {
+        return Err(OpenError::Foreign);
+    }
+    let file = disk.create(&temporary, FORMAT_TEXT.len() as u64)?;
+    file.write_at(0, FORMAT_TEXT.as_bytes())?;
+    file.sync()?;
+    Ok(disk.rename(&temporary, FORMAT_FILE)?)
+}
