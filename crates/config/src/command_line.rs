@@ -1,0 +1,127 @@
+//! The sub-commands and their flags, as clap knows them. Values are texts here; the tables judge them.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, Command};
+use clap_complete::Shell;
+
+use crate::setting::Setting;
+use crate::{SERVE_PREFIX, SIMULATE_PREFIX, serve_table, simulate};
+
+pub(crate) const SERVE: &str = "serve";
+pub(crate) const SIMULATE: &str = "simulate";
+pub(crate) const CONFIG: &str = "config";
+pub(crate) const CHECK: &str = "check";
+pub(crate) const PRINT: &str = "print";
+pub(crate) const SCHEMA: &str = "schema";
+pub(crate) const COMPLETIONS: &str = "completions";
+/// The argument that names the file, beside the table since it cannot stand in the file.
+pub(crate) const FILE: &str = "config";
+pub(crate) const FILE_VARIABLE: &str = "HISCORE_CONFIG";
+pub(crate) const SHELL: &str = "shell";
+
+const ABOUT: &str = "hiscore keeps the scores of a game: send it every score change of every player, and get back live\n\
+leaderboards that stay right and stay up, whatever breaks behind them.";
+
+const FIRST_STEPS: &str = "\
+First steps:
+  hiscore                      serve on http://127.0.0.1:8080, with everything in ./hiscore-data
+  hiscore simulate             in a second terminal: 20 players, every score checked at the end
+  hiscore config print         all settings with their meaning, as a file to start from
+  hiscore serve --help         the same as flags and environment variables
+
+Flags alone serve too: `hiscore --data-dir DIR` is `hiscore serve --data-dir DIR`.";
+
+const PRECEDENCE: &str = "\
+Every flag is also an environment variable (--data-dir: HISCORE_DATA_DIR; an empty one counts as not set) and a \
+line of the configuration file (data-dir = \"...\"). A flag wins over the environment, the environment over the \
+file, the file over the default. `hiscore config print` shows what is in force and where it comes from.";
+
+const SIMULATE_MORE: &str = "\
+Each flag is also an environment variable (--players: HISCORE_SIMULATE_PLAYERS).
+
+An update that is not answered, or answered with UNAVAILABLE or AMBIGUOUS, is sent again with the same submissionId \
+until it is acknowledged. At the end (Ctrl-C, or --duration) the final scores are read back, and every acknowledged \
+update is accounted for.
+
+Exit code: 0 when nothing is missing, 1 when something is, 2 when the settings are wrong or no server answers.";
+
+/// The whole command line.
+pub(crate) fn command() -> Command {
+    Command::new("hiscore")
+        // Or help would show the name of whatever link it was started by.
+        .bin_name("hiscore")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(FIRST_STEPS)
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .max_term_width(110)
+        .subcommand(
+            serving(Command::new(SERVE).about("Runs the score store; also without any command"))
+                .after_help(PRECEDENCE),
+        )
+        .subcommand(
+            table(Command::new(SIMULATE), simulate::TABLE, SIMULATE_PREFIX)
+                .about("Plays a game against a server and checks that no acknowledged score is missing")
+                .after_help(SIMULATE_MORE),
+        )
+        .subcommand(
+            Command::new(CONFIG)
+                .about("Checks or prints the settings of `serve`")
+                .subcommand_required(true)
+                .arg_required_else_help(true)
+                .disable_help_subcommand(true)
+                .subcommand(
+                    serving(
+                        Command::new(CHECK).about("Says whether the settings are valid: exit code 0 or 2"),
+                    )
+                    .after_help(PRECEDENCE),
+                )
+                .subcommand(
+                    serving(
+                        Command::new(PRINT)
+                            .about("Prints the settings in force as a commented configuration file"),
+                    )
+                    .after_help(PRECEDENCE),
+                ),
+        )
+        .subcommand(Command::new(SCHEMA).about("Prints the GraphQL schema"))
+        .subcommand(
+            Command::new(COMPLETIONS)
+                .about("Prints what makes a shell complete hiscore's commands and flags")
+                .after_help("For example: hiscore completions bash > /etc/bash_completion.d/hiscore")
+                .arg(
+                    Arg::new(SHELL)
+                        .value_name("SHELL")
+                        .required(true)
+                        .value_parser(PossibleValuesParser::new(SHELLS.map(|(name, _)| name))),
+                ),
+        )
+}
+
+/// The shells there are completions for.
+pub(crate) const SHELLS: [(&str, Shell); 5] = [
+    ("bash", Shell::Bash),
+    ("elvish", Shell::Elvish),
+    ("fish", Shell::Fish),
+    ("powershell", Shell::PowerShell),
+    ("zsh", Shell::Zsh),
+];
+
+/// `command` with the flags of `serve`.
+fn serving(command: Command) -> Command {
+    let file = Arg::new(FILE)
+        .long(FILE)
+        .value_name("FILE")
+        .help_heading("Serving")
+        .help("A configuration file; `hiscore config print` writes one to start from.")
+        .long_help(format!(
+            "A configuration file; `hiscore config print` writes one to start from.\n[env: {FILE_VARIABLE}]"
+        ))
+        .action(ArgAction::Set);
+    table(command.arg(file), serve_table::TABLE, SERVE_PREFIX)
+}
+
+fn table<T: Default>(command: Command, table: &'static [Setting<T>], prefix: &str) -> Command {
+    command.args(table.iter().map(|setting| setting.argument(prefix)))
+}

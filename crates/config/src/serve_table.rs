@@ -1,0 +1,239 @@
+//! The settings of `hiscore serve`, one row each: the source of the flags, the variables, the file and the manual.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::serve::{LogFormat, ServeSettings};
+use crate::setting::Kind::{Number, Switch, Text};
+use crate::setting::{Setting, count, number, switch};
+use crate::units::{bytes_in, duration_in, show_bytes, show_duration};
+
+const SERVING: &str = "Serving";
+const SAFETY: &str = "Acknowledging and stopping";
+const STORING: &str = "Storing";
+const SCOREBOARD: &str = "Score board";
+const LOGGING: &str = "Logging";
+const LIMITS: &str = "Limits of the API";
+
+const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// `get` for what prints itself.
+macro_rules! shown {
+    ($($field:ident).+) => { |s| Some(s.$($field).+.to_string()) };
+}
+
+/// A row that is a count.
+macro_rules! count_row {
+    ($name:literal, $heading:expr, $least:literal..=$most:literal, $($field:ident).+, $help:literal) => {
+        Setting {
+            name: $name, value: "N", kind: Number, heading: $heading, help: $help,
+            set: |s, text| { s.$($field).+ = count(text, $least, $most)?; Ok(()) },
+            get: shown!($($field).+),
+        }
+    };
+}
+
+/// A row that is a size.
+macro_rules! bytes_row {
+    ($name:literal, $heading:expr, $least:expr, $most:expr, $($field:ident).+, $help:literal) => {
+        Setting {
+            name: $name, value: "SIZE", kind: Text, heading: $heading, help: $help,
+            set: |s, text| { s.$($field).+ = bytes_in(text, $least, $most)?; Ok(()) },
+            get: |s| Some(show_bytes(s.$($field).+)),
+        }
+    };
+}
+
+/// A row that is a duration.
+macro_rules! duration_row {
+    ($name:literal, $heading:expr, $least:expr, $most:expr, $field:ident, $help:literal) => {
+        Setting {
+            name: $name,
+            value: "TIME",
+            kind: Text,
+            heading: $heading,
+            help: $help,
+            set: |s, text| {
+                s.$field = duration_in(text, $least, $most)?;
+                Ok(())
+            },
+            get: |s| Some(show_duration(s.$field)),
+        }
+    };
+}
+
+/// Every setting, in the order in which it is shown.
+#[rustfmt::skip] // one row reads best as one block
+pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
+    Setting {
+        name: "listen", value: "ADDRESS:PORT", kind: Text, heading: SERVING,
+        help: "Where to listen; port 0 takes a free one. Beyond this machine only with --insecure-no-auth.",
+        set: |s, text| { s.listen = address(text)?; Ok(()) },
+        get: shown!(listen),
+    },
+    Setting {
+        name: "data-dir", value: "DIR", kind: Text, heading: SERVING,
+        help: "The folder that holds everything; created if it is not there.",
+        set: |s, text| { s.data_dir = folder(text)?; Ok(()) },
+        get: |s| Some(s.data_dir.display().to_string()),
+    },
+    Setting {
+        name: "auto-create", value: "BOOL", kind: Switch, heading: SERVING,
+        help: "A submission to a leaderboard that is not there creates it: BEST, largest first.",
+        set: |s, text| { s.auto_create = switch(text)?; Ok(()) },
+        get: shown!(auto_create),
+    },
+    Setting {
+        name: "insecure-no-auth", value: "BOOL", kind: Switch, heading: SERVING,
+        help: "Listen beyond this machine although whoever reaches it may read and write everything.",
+        set: |s, text| { s.insecure_no_auth = switch(text)?; Ok(()) },
+        get: shown!(insecure_no_auth),
+    },
+    count_row!("max-connections", SERVING, 1..=1_000_000, max_connections,
+        "Connections at once; more wait to be accepted."),
+    count_row!("max-leaderboards", SERVING, 1..=10_000_000, max_leaderboards,
+        "Leaderboards there may be; creating one more is refused."),
+
+    duration_row!("ack-timeout", SAFETY, MS, MINUTE * 10, ack_timeout,
+        "The longest that a submission waits to be as safe as it asked for. After it the answer says what was \
+         reached, or that it is unknown."),
+    duration_row!("shutdown-timeout", SAFETY, Duration::ZERO, HOUR, shutdown_timeout,
+        "The longest that a shutdown may take to finish what was begun."),
+
+    Setting {
+        name: "shards", value: "N", kind: Number, heading: STORING,
+        help: "Shards that the leaderboards are spread over. Fixed when the data folder is created.",
+        set: |s, text| {
+            s.shards = u16::try_from(number(text, 1, 1024)?).unwrap_or(1024);
+            Ok(())
+        },
+        get: shown!(shards),
+    },
+    count_row!("window", STORING, 1..=1024, window,
+        "Submission ids remembered of each player on each board, so that a retry counts once. Fixed when the \
+         data folder is created."),
+    bytes_row!("max-pending-bytes", STORING, 64 << 10, 1 << 40, max_pending_bytes,
+        "Submissions that may wait to be committed; more are answered UNAVAILABLE."),
+    count_row!("max-batch", STORING, 1..=1_000_000, max_batch,
+        "Submissions in one commit."),
+    bytes_row!("journal-segment", STORING, 64 << 10, 4 << 30, journal_segment,
+        "The size of one file of the journal."),
+    bytes_row!("journal-limit", STORING, 128 << 10, 16 << 40, journal_limit,
+        "Journal that may wait to reach the store; beyond it submissions are answered UNAVAILABLE."),
+    duration_row!("flush-interval", STORING, MS, HOUR, flush_interval,
+        "The longest pause before changed records go to the store."),
+    bytes_row!("cache", STORING, 1 << 20, 16 << 40, cache,
+        "Memory for the store's page cache."),
+
+    duration_row!("live-interval", SCOREBOARD, MS * 10, MINUTE, live_interval,
+        "The least time between two pushes of a leaderboard to those who watch it."),
+
+    Setting {
+        name: "log", value: "FILTER", kind: Text, heading: LOGGING,
+        help: "What to log: off, error, warn, info, debug or trace, or target=level, separated by commas.",
+        set: |s, text| { s.log = directives(text)?; Ok(()) },
+        get: shown!(log),
+    },
+    Setting {
+        name: "log-format", value: "FORMAT", kind: Text, heading: LOGGING,
+        help: "How to log: text or json.",
+        set: |s, text| {
+            s.log_format = match text {
+                "text" => LogFormat::Text,
+                "json" => LogFormat::Json,
+                _ => return Err("must be text or json".to_owned()),
+            };
+            Ok(())
+        },
+        get: |s| Some(match s.log_format { LogFormat::Text => "text", LogFormat::Json => "json" }.to_owned()),
+    },
+
+    bytes_row!("max-body", LIMITS, 1 << 10, 1 << 30, limits.max_body,
+        "The body of a request."),
+    count_row!("max-depth", LIMITS, 1..=100, limits.max_depth,
+        "How deep a selection may nest; 15 lets the standard introspection query pass."),
+    count_row!("max-complexity", LIMITS, 1..=1_000_000, limits.max_complexity,
+        "Fields of a request, rows not counted."),
+    count_row!("max-aliases", LIMITS, 0..=10_000, limits.max_aliases,
+        "Aliases of a document."),
+    count_row!("max-tokens", LIMITS, 1..=1_000_000, limits.max_tokens,
+        "Tokens of a document; bulks go by variables, which are not counted."),
+    Setting {
+        name: "max-rows", value: "N", kind: Number, heading: LIMITS,
+        help: "Rows of a request, over all its paths and aliases.",
+        set: |s, text| { s.limits.max_rows = number(text, 1, 1_000_000)?; Ok(()) },
+        get: shown!(limits.max_rows),
+    },
+    count_row!("max-subscriptions", LIMITS, 1..=100_000, limits.max_subscriptions,
+        "Subscriptions of one connection."),
+];
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Some(port) = text.strip_prefix("localhost:")
+        && let Ok(port) = port.parse()
+    {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse().map_err(|_| {
+        "is no address with a port: write for example 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080".to_owned()
+    })
+}
+
+fn folder(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("is empty: name a folder, for example hiscore-data".to_owned());
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// The grammar of `tracing`'s plain target filters, checked here so that `config check` finds a slip.
+fn directives(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for part in text.split(',').map(str::trim) {
+        let (target, level) = part.split_once('=').unwrap_or(("-", part));
+        let named = !target.is_empty()
+            && target.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '.'));
+        if !named || !LEVELS.contains(&level) {
+            return Err(format!(
+                "is no filter: \"{part}\" must be a level ({}) or target=level, for example info,hiscore=debug",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_accepted_by_its_own_parser() {
+        for setting in TABLE {
+            let defaults = ServeSettings::default();
+            let text = (setting.get)(&defaults).unwrap();
+            let mut settings = ServeSettings::default();
+            assert_eq!((setting.set)(&mut settings, &text), Ok(()), "{}", setting.name);
+            assert_eq!(settings, defaults, "{}", setting.name);
+        }
+        assert_eq!(ServeSettings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn addresses_and_filters() {
+        assert_eq!(address("localhost:8080"), Ok(ServeSettings::default().listen));
+        assert!(address("[::1]:0").is_ok());
+        for wrong in ["8080", ":8080", "localhost", "example.org:80", "127.0.0.1"] {
+            assert!(address(wrong).unwrap_err().contains("127.0.0.1:8080"), "{wrong}");
+        }
+        for right in ["info", "off", "warn,hiscore=debug", "info, hiscore_api::http=trace"] {
+            assert_eq!(directives(right), Ok(right.to_owned()));
+        }
+        for wrong in ["", "loud", "info,", "a=", "=info", "a[b]=info"] {
+            assert!(directives(wrong).is_err(), "{wrong}");
+        }
+    }
+}
