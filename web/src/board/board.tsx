@@ -1,0 +1,90 @@
+// One board, live: its title, what is to be known about it, and its table or what stands in for it.
+import { useEffect } from "react";
+import { useQuery } from "urql";
+import { BoardQuery, type BoardRules } from "../api/documents.ts";
+import { legible } from "../format/name.ts";
+import { count, formatInteger } from "../format/number.ts";
+import { type Link, useLink } from "../live/link.ts";
+import type { Status } from "../live/status.ts";
+import { useBoardTop } from "../live/use-board-top.ts";
+import { useStatus } from "../live/use-status.ts";
+import { HowToStart } from "../page/how-to-start.tsx";
+import { Notice } from "../page/notice.tsx";
+import { BoardTable } from "./board-table.tsx";
+import { Name } from "./name.tsx";
+import { Skeleton } from "./skeleton.tsx";
+
+/** How many rows are shown. */
+const TOP = 25;
+const TITLE_ID = "board-title";
+
+interface Props {
+  id: string;
+  link: Link;
+  onStatus: (status: Status) => void;
+}
+
+export function Board({ id, link, onStatus }: Props) {
+  const { top, changes, problem, current } = useBoardTop(link, id, TOP);
+  const { open } = useLink(link);
+  const { rules, missing } = useRules(link, id, top !== null);
+  // That there is no such board is an answer, too.
+  const { status, now } = useStatus(link, current || (missing && open));
+  useEffect(() => onStatus(status), [status, onStatus]);
+  useEffect(() => {
+    document.title = `${legible(id)} · hiscore`;
+  }, [id]);
+
+  return (
+    <section aria-labelledby={TITLE_ID} aria-busy={top === null && !missing}>
+      <h1 id={TITLE_ID}>
+        <Name id={id} />
+      </h1>
+      <p className="facts">
+        {top && <span>{count(top.totalCount, "player", "players")}</span>}
+        {top && <span>Season {formatInteger(top.versionId)}</span>}
+        {rules && <span>{inWords(rules)}</span>}
+        {!top && !missing && <span>Fetching the board …</span>}
+      </p>
+      {!missing && <Notice status={status} now={now} rankState={top?.rankState ?? "EXACT"} problem={problem} />}
+      {top && top.records.length > 0 && (
+        <BoardTable
+          top={top}
+          changes={changes}
+          higherIsBetter={rules?.sortOrder === "DESC"}
+          labelledBy={TITLE_ID}
+          now={now}
+        />
+      )}
+      {top && top.records.length > 0 && top.totalCount > top.records.length && (
+        <p className="below">
+          The top {formatInteger(top.records.length)} of {formatInteger(top.totalCount)}
+        </p>
+      )}
+      {top && top.records.length === 0 && (
+        <p className="quiet">Nobody has scored in this season yet. The first score will appear here by itself.</p>
+      )}
+      {!top && missing && <HowToStart boardId={id} />}
+      {!top && !missing && <Skeleton />}
+    </section>
+  );
+}
+
+/**
+ * The board's rules, which never change once it exists; asked for again with every connection while it does not.
+ */
+function useRules(link: Link, id: string, exists: boolean): { rules: BoardRules | null; missing: boolean } {
+  const { connection } = useLink(link);
+  const [{ data, error }, ask] = useQuery({ query: BoardQuery, variables: { id } });
+  const rules = data?.leaderboard ?? null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection or a first table is why to ask again
+  useEffect(() => {
+    if (!rules) ask({ requestPolicy: "network-only" });
+  }, [rules === null, exists, connection]);
+  return { rules, missing: !exists && !error && data !== undefined && rules === null };
+}
+
+function inWords({ operator, sortOrder }: BoardRules): string {
+  const counts = { BEST: "Best score counts", SET: "Latest score counts", INCREMENT: "Scores add up" }[operator];
+  return `${counts}, ${sortOrder === "DESC" ? "highest" : "lowest"} first`;
+}

@@ -1,0 +1,60 @@
+// One player's row. Memoised: most pushes change a few rows of many.
+import { memo, useState } from "react";
+import type { BoardRecord } from "../api/documents.ts";
+import { formatInteger } from "../format/number.ts";
+import { fullTime, timeAgo } from "../format/time.ts";
+import type { Change } from "../live/changes.ts";
+import { Movement } from "./movement.tsx";
+import { Name } from "./name.tsx";
+
+/** Scores of more digits than this are set smaller where there is little room. */
+const LONG = 10;
+
+interface Props {
+  record: BoardRecord;
+  change: Change | undefined;
+  revision: string;
+  share: number | null;
+  /** On the server's clock. */
+  now: number;
+}
+
+export const Row = memo(function Row({ record, change, revision, share, now }: Props) {
+  const { playerId, rank, score, updatedAt } = record;
+  const ago = timeAgo(updatedAt, now);
+  const medal = rank !== null && rank <= 3 ? ` medal-${rank}` : "";
+  return (
+    <tr>
+      <td className={`rank${medal}`}>
+        <span className="rank-number">{rank === null ? "–" : formatInteger(rank)}</span>
+        <Movement moved={change?.moved ?? 0} revision={revision} />
+      </td>
+      <th scope="row" className="player">
+        <Name id={playerId} />
+        <time className="when-below" dateTime={updatedAt} title={fullTime(updatedAt)}>
+          {ago}
+        </time>
+        {share !== null && <span className="share" style={{ transform: `scaleX(${share})` }} aria-hidden="true" />}
+      </th>
+      <td className={score.toString().length > LONG ? "score long" : "score"}>
+        <Score value={score} />
+      </td>
+      <td className="when">
+        <time dateTime={updatedAt} title={fullTime(updatedAt)}>
+          {ago}
+        </time>
+      </td>
+    </tr>
+  );
+});
+
+/** A changed score glows for a moment: a new key starts the animation afresh. */
+function Score({ value }: { value: number }) {
+  const [seen, setSeen] = useState({ value, times: 0 });
+  if (seen.value !== value) setSeen({ value, times: seen.times + 1 });
+  return (
+    <span key={seen.times} className={seen.times > 0 ? "glow" : undefined}>
+      {formatInteger(value)}
+    </span>
+  );
+}
