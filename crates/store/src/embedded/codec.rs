@@ -40,6 +40,8 @@ pub struct BoardRow {
     pub id: LeaderboardId,
     /// Its rules and season.
     pub leaderboard: Leaderboard,
+    /// The journal's sequence that changed it last, so that a replay leaves alone what it has seen.
+    pub sequence: u64,
 }
 
 /// What one accepted submission, creation, reset or deletion did, with its stamp. Its position is its place in
@@ -184,6 +186,7 @@ pub fn get_record(bytes: &[u8], window_length: usize) -> Result<Record, Corrupt>
 pub fn put_board(out: &mut Vec<u8>, row: &BoardRow) {
     out.push(RECORD_FORMAT);
     put_u64(out, u64::from(row.number));
+    put_u64(out, row.sequence);
     put_rules(out, &row.leaderboard.rules);
     put_u64(out, u64::from(row.leaderboard.version));
     put_u64(out, row.leaderboard.created.raw());
@@ -196,13 +199,13 @@ pub fn get_board(id: &str, bytes: &[u8]) -> Result<BoardRow, Corrupt> {
     if reader.u8()? != RECORD_FORMAT {
         return Err(Corrupt("a leaderboard of an unknown format"));
     }
-    let number = reader.u32()?;
+    let (number, sequence) = (reader.u32()?, reader.u64()?);
     let rules = get_rules(&mut reader)?;
     let version = reader.u32()?;
     let (created, opened) = (get_stamp(&mut reader)?, get_stamp(&mut reader)?);
     reader.end()?;
     let id = LeaderboardId::new(id).map_err(|_| Corrupt("a leaderboard's name"))?;
-    Ok(BoardRow { number, id, leaderboard: Leaderboard { rules, version, created, opened } })
+    Ok(BoardRow { number, id, leaderboard: Leaderboard { rules, version, created, opened }, sequence })
 }
 
 /// Appends an entry of the journal.

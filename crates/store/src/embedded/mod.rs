@@ -247,6 +247,12 @@ impl Embedded {
         self.overlay.read().stamp
     }
 
+    /// How many records are fresh or in flight.
+    pub fn dirty_rows(&self) -> usize {
+        let overlay = self.overlay.read();
+        overlay.fresh.len() + overlay.in_flight.len()
+    }
+
     /// How much waits for the funnel.
     pub fn backlog(&self) -> Backlog {
         let journal_bytes = self.segments.read().as_ref().map_or(0, |segments| segments.bytes());

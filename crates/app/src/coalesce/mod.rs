@@ -1,0 +1,191 @@
+//! Coalesce: the funnel. Carries what is dirty into the table, one round at a time, however often it changed.
+//!
+//! It runs at least once an interval while something is dirty, earlier when much is waiting. When the table cannot
+//! be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
+//! bound is reached the committer refuses instead ([`Pressure`]).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hiscore_api::service::Trouble;
+use hiscore_rank::MemoryRanks;
+use hiscore_store::embedded::{Embedded, TableError};
+use parking_lot::{Condvar, Mutex};
+
+use crate::metrics::FunnelMetrics;
+use crate::scoreboard::directory::Directory;
+
+/// A round begins early when so many records are dirty.
+const EAGER_ROWS: usize = 100_000;
+/// The committer waits for the funnel when so many records are dirty: about 300 bytes each, more with metadata.
+const MOST_ROWS: usize = 1_000_000;
+/// The longest pause after a failed round.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// What the committer and the funnel tell each other.
+#[derive(Debug)]
+pub struct Pressure {
+    state: Mutex<State>,
+    changed: Condvar,
+    most_rows: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Why the last round failed.
+    failing: Option<String>,
+    /// The committer waits, or somebody wants a round now.
+    hurry: bool,
+    closed: bool,
+    rounds: u64,
+}
+
+impl Default for Pressure {
+    fn default() -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), most_rows: MOST_ROWS }
+    }
+}
+
+impl Pressure {
+    /// Returns when there is room for more dirty records; an error when there is none because the table cannot be
+    /// written.
+    pub fn wait_for_room(&self, store: &Embedded) -> Result<(), Trouble> {
+        if store.dirty_rows() < self.most_rows {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        while store.dirty_rows() >= self.most_rows {
+            if let Some(why) = &state.failing {
+                return Err(Trouble::Unavailable(format!("the table cannot be written: {why}")));
+            }
+            state.hurry = true;
+            self.changed.notify_all();
+            self.changed.wait_for(&mut state, Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    /// Why the last round failed, if it did.
+    pub fn failing(&self) -> Option<String> {
+        self.state.lock().failing.clone()
+    }
+
+    /// Ends the funnel after one more round.
+    pub fn close(&self) {
+        self.state.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Sleeps until it is time for a round; `false`: closed.
+    fn wait(&self, store: &Embedded, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        let mut state = self.state.lock();
+        loop {
+            if state.closed {
+                return false;
+            }
+            let eager = state.failing.is_none() && store.dirty_rows() >= EAGER_ROWS;
+            if Instant::now() >= until || eager || std::mem::take(&mut state.hurry) {
+                return true;
+            }
+            // Short waits, since a growing backlog tells nobody.
+            let next = until.min(Instant::now() + Duration::from_millis(100));
+            self.changed.wait_until(&mut state, next);
+        }
+    }
+
+    fn report(&self, result: Result<(), &TableError>) {
+        let mut state = self.state.lock();
+        state.rounds += 1;
+        state.failing = result.err().map(ToString::to_string);
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// The funnel's thread, to be joined after [`Pressure::close`].
+#[derive(Debug)]
+pub struct Funnel(std::thread::JoinHandle<bool>);
+
+/// What the funnel works with.
+#[derive(Debug)]
+pub struct FunnelParts {
+    /// What is dirty, and where it goes.
+    pub store: Arc<Embedded>,
+    /// What it tells the committer.
+    pub pressure: Arc<Pressure>,
+    /// The longest pause while something is dirty.
+    pub interval: Duration,
+    /// Where seasons that ended are let go once they are in the table.
+    pub ranks: Arc<MemoryRanks>,
+    /// Which season of a board is the present one.
+    pub directory: Arc<Directory>,
+    /// What is counted.
+    pub metrics: FunnelMetrics,
+}
+
+impl Funnel {
+    /// Starts the thread.
+    pub fn start(parts: FunnelParts) -> std::io::Result<Self> {
+        let thread = std::thread::Builder::new().name("funnel".into());
+        thread.spawn(move || parts.run()).map(Self)
+    }
+
+    /// Waits for the last round; whether it succeeded. What it could not write is in the journal all the same.
+    pub fn join(self) -> bool {
+        self.0.join().unwrap_or(false)
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl FunnelParts {
+    fn run(self) -> bool {
+        let mut pause = self.interval;
+        loop {
+            let open = self.pressure.wait(&self.store, pause);
+            let done = self.round();
+            self.pressure.report(done.as_ref().map(|()| ()));
+            pause = match &done {
+                Ok(()) => self.interval,
+                // Doubled with each failure. There is one funnel, so nobody to keep out of step with.
+                Err(_) => (pause * 2).clamp(Duration::from_millis(200), LONGEST_BACKOFF),
+            };
+            if !open {
+                return done.is_ok();
+            }
+        }
+    }
+
+    fn round(&self) -> Result<(), TableError> {
+        let began = Instant::now();
+        match self.store.flush() {
+            Ok(flushed) => {
+                self.metrics.flushed(flushed.rows, began.elapsed());
+                self.let_go_of_ended_seasons(flushed.watermark);
+                Ok(())
+            }
+            Err(error) => {
+                self.metrics.failed();
+                tracing::warn!(%error, "the table cannot be written; keeping everything in journal and memory");
+                Err(error)
+            }
+        }
+    }
+
+    /// A season that ended before the watermark is in the table whole; whoever still wants it reads it there.
+    fn let_go_of_ended_seasons(&self, watermark: u64) {
+        for season in self.ranks.seasons() {
+            let ended = self
+                .directory
+                .get(&season.leaderboard)
+                .is_some_and(|row| season.version < row.leaderboard.version && row.sequence <= watermark);
+            if ended {
+                self.ranks.remove(&season);
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The stages of hiscore in the order of a score's path, and their wiring.
+//!
+//! [`submit`] judges and syncs, [`coalesce`] carries what is dirty into the store, [`scoreboard`] shows it.
+//! [`serve`] wires them; it is the only place that names a backend.
+
+pub mod coalesce;
+pub mod health;
+pub mod metrics;
+pub mod recover;
+pub mod scoreboard;
+pub mod serve;
+pub mod service;
+pub mod submit;

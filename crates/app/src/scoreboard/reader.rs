@@ -1,0 +1,290 @@
+//! Reading pages: order and ranks from the ranking tier, the rest of a record from the store, as one moment.
+//!
+//! The order is read under the board's lock together with those records that are dirty; the clean ones are read
+//! from the table afterwards, with no lock held. If one of those moved meanwhile, the page is read again.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Trouble};
+use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query};
+use hiscore_score::{LeaderboardId, Record, Rules, Season, VersionId};
+use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey};
+use parking_lot::Mutex;
+
+use super::directory::Directory;
+
+/// How often a page is read again because a record moved between order and table. Each time needs a whole round
+/// of the funnel in between, so the second try practically always holds.
+const TRIES: usize = 8;
+/// Seasons that ended and are kept in memory because somebody reads them.
+const CLOSED_SEASONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+
+/// Reads boards.
+#[derive(Debug)]
+pub struct Reader {
+    store: Arc<Embedded>,
+    ranks: Arc<MemoryRanks>,
+    directory: Arc<Directory>,
+    /// Seasons that ended, the latest read last.
+    closed: Mutex<Vec<(Season, Arc<Board>)>>,
+    /// Held while a season is loaded, so that a crowd of readers loads it once.
+    loading: tokio::sync::Mutex<()>,
+}
+
+/// A season that is being read.
+#[derive(Debug, Clone)]
+struct Open {
+    number: BoardNumber,
+    version: VersionId,
+    rules: Rules,
+    board: Arc<Board>,
+}
+
+/// One reading of the order, with what was dirty at that moment.
+struct Gathered {
+    total: u64,
+    state: hiscore_rank::RankState,
+    rows: Vec<(Placed, Option<Arc<Record>>)>,
+}
+
+pub(super) fn unreadable(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Unavailable(format!("a record cannot be read: {error}"))
+}
+
+impl Reader {
+    /// A reader of these.
+    pub fn new(store: Arc<Embedded>, ranks: Arc<MemoryRanks>, directory: Arc<Directory>) -> Self {
+        Self { store, ranks, directory, closed: Mutex::default(), loading: tokio::sync::Mutex::new(()) }
+    }
+
+    /// A board as it is shown.
+    pub fn view(&self, id: &LeaderboardId) -> Option<BoardView> {
+        self.directory.get(id).map(|row| self.view_of(row))
+    }
+
+    /// A page of the directory.
+    pub fn list(&self, after: Option<&LeaderboardId>, first: usize) -> (Vec<BoardView>, bool) {
+        let (rows, more) = self.directory.list(after, first);
+        (rows.into_iter().map(|row| self.view_of(row)).collect(), more)
+    }
+
+    fn view_of(&self, row: BoardRow) -> BoardView {
+        let season = Season { leaderboard: row.id.clone(), version: row.leaderboard.version };
+        let (total, state, revision) = match self.ranks.board(&season) {
+            Some(board) => board.read(|index| (index.len() as u64, index.state(), index.revision())),
+            None => (0, hiscore_rank::RankState::Warming, 0),
+        };
+        BoardView {
+            id: row.id,
+            leaderboard: row.leaderboard,
+            total,
+            state: shown_state(state),
+            revision: revision_text(row.leaderboard.version, revision),
+        }
+    }
+
+    /// A page from `start` on.
+    pub async fn page(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        start: Start,
+        first: usize,
+    ) -> Result<Page, BoardError> {
+        // One more than asked for, to know whether anybody follows.
+        let limit = first.saturating_add(1);
+        let query = match start {
+            Start::Top => Query::FromRank { rank: 1, limit },
+            Start::Rank(rank) => Query::FromRank { rank, limit },
+            Start::After(key) => Query::After { key, limit },
+        };
+        let open = self.open(id, version).await?;
+        let mut page = self.read(&open, &query)?;
+        if page.rows.len() > first {
+            page.rows.truncate(first);
+            page.has_next = true;
+        }
+        Ok(page)
+    }
+
+    /// A player and its neighbours.
+    pub async fn around(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        player: &hiscore_score::PlayerId,
+        range: usize,
+    ) -> Result<Page, BoardError> {
+        let open = self.open(id, version).await?;
+        self.read(&open, &Query::Around { player: player.clone(), range })
+    }
+
+    /// These players.
+    pub async fn rows(
+        &self,
+        id: &LeaderboardId,
+        version: Option<VersionId>,
+        players: &[hiscore_score::PlayerId],
+    ) -> Result<Page, BoardError> {
+        let open = self.open(id, version).await?;
+        self.read(&open, &Query::Players(players.to_vec()))
+    }
+
+    /// The top of a board's present season with what belongs to it, for those who follow it.
+    pub(super) fn top(&self, id: &LeaderboardId, first: usize) -> Result<(BoardView, Vec<Row>), BoardError> {
+        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
+        let open = self.present(&row).ok_or(BoardError::NotFound)?;
+        // Before the rows, so that a revision never promises more than is shown.
+        let view = self.view_of(row);
+        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first })?;
+        Ok((view, page.rows))
+    }
+
+    /// What one player has on a board's present season.
+    pub(super) fn row(
+        &self,
+        id: &LeaderboardId,
+        player: &hiscore_score::PlayerId,
+    ) -> Result<Option<(VersionId, Row)>, BoardError> {
+        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
+        let open = self.present(&row).ok_or(BoardError::NotFound)?;
+        let page = self.read(&open, &Query::Players(vec![player.clone()]))?;
+        Ok(page.rows.into_iter().next().map(|row| (page.version, row)))
+    }
+
+    fn present(&self, row: &BoardRow) -> Option<Open> {
+        let season = Season { leaderboard: row.id.clone(), version: row.leaderboard.version };
+        let board = self.ranks.board(&season)?;
+        Some(Open { number: row.number, version: season.version, rules: row.leaderboard.rules, board })
+    }
+
+    async fn open(&self, id: &LeaderboardId, version: Option<VersionId>) -> Result<Open, BoardError> {
+        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
+        let version = version.unwrap_or(row.leaderboard.version);
+        if version == 0 || version > row.leaderboard.version {
+            return Err(BoardError::NotFound);
+        }
+        let season = Season { leaderboard: row.id.clone(), version };
+        let (number, rules) = (row.number, row.leaderboard.rules);
+        if let Some(board) = self.ranks.board(&season).or_else(|| self.closed_season(&season)) {
+            return Ok(Open { number, version, rules, board });
+        }
+        let _alone = self.loading.lock().await;
+        if let Some(board) = self.closed_season(&season) {
+            return Ok(Open { number, version, rules, board });
+        }
+        let store = Arc::clone(&self.store);
+        let loaded = tokio::task::spawn_blocking(move || load_season(&store, number, version, &rules)).await;
+        let index = loaded
+            .map_err(|error| BoardError::Trouble(Trouble::Internal(error.to_string())))?
+            .map_err(|error| BoardError::Trouble(unreadable(error)))?;
+        let board = Arc::new(Board::new(index));
+        let mut closed = self.closed.lock();
+        if closed.len() >= CLOSED_SEASONS.get() {
+            closed.remove(0);
+        }
+        closed.push((season, Arc::clone(&board)));
+        Ok(Open { number, version, rules, board })
+    }
+
+    fn closed_season(&self, season: &Season) -> Option<Arc<Board>> {
+        let mut closed = self.closed.lock();
+        let at = closed.iter().position(|(held, _)| held == season)?;
+        let entry = closed.remove(at);
+        let board = Arc::clone(&entry.1);
+        closed.push(entry);
+        Some(board)
+    }
+
+    fn read(&self, open: &Open, query: &Query) -> Result<Page, BoardError> {
+        for _ in 0..TRIES {
+            let gathered = self.gather(open, query);
+            if let Some(page) = self.complete(open, gathered)? {
+                return Ok(page);
+            }
+        }
+        Err(BoardError::Trouble(Trouble::Unavailable("the page kept changing while it was read".into())))
+    }
+
+    fn gather(&self, open: &Open, query: &Query) -> Gathered {
+        open.board.read(|index| {
+            let view = index.view(query);
+            let rows = view.rows.into_iter().map(|placed| {
+                let dirty = self.store.peek(&open.key(&placed));
+                (placed, dirty)
+            });
+            Gathered { total: view.total, state: view.state, rows: rows.collect() }
+        })
+    }
+
+    /// `None`: a record moved since the order was read.
+    fn complete(&self, open: &Open, gathered: Gathered) -> Result<Option<Page>, BoardError> {
+        let mut rows = Vec::with_capacity(gathered.rows.len());
+        let (mut least, mut most) = (u64::MAX, 0);
+        for (placed, dirty) in gathered.rows {
+            let record = match dirty {
+                Some(record) => Some(record),
+                None => self
+                    .store
+                    .get(&open.key(&placed))
+                    .map_err(|error| BoardError::Trouble(unreadable(error)))?,
+            };
+            let Some(record) = record else { return Ok(None) };
+            let Some(live) = &record.live else { return Ok(None) };
+            if live.standing(&open.rules) != placed.standing {
+                return Ok(None);
+            }
+            (least, most) = (least.min(placed.rank), most.max(placed.rank));
+            let rank = (gathered.state != hiscore_rank::RankState::Warming).then_some(placed.rank);
+            rows.push(Row { player: placed.player, rank, live: live.clone(), updated: record.updated });
+        }
+        Ok(Some(Page {
+            version: open.version,
+            rules: open.rules,
+            has_previous: !rows.is_empty() && least > 1,
+            has_next: most != 0 && most < gathered.total,
+            rows,
+        }))
+    }
+}
+
+impl Open {
+    fn key(&self, placed: &Placed) -> RowKey {
+        RowKey { board: self.number, version: self.version, player: placed.player.clone() }
+    }
+}
+
+/// The order of a season as the table has it.
+pub fn load_season(
+    store: &Embedded,
+    number: BoardNumber,
+    version: VersionId,
+    rules: &Rules,
+) -> Result<Index, hiscore_store::embedded::TableError> {
+    let mut rows = Vec::new();
+    let mut revision = 0;
+    store.scan::<hiscore_store::embedded::TableError>(number, version, |player, record| {
+        revision = revision.max(record.position.sequence);
+        if let Some(live) = &record.live {
+            rows.push((player, live.standing(rules)));
+        }
+        Ok(())
+    })?;
+    let mut index = Index::from_rows(rows);
+    index.set_revision(revision);
+    Ok(index)
+}
+
+/// The state as the API says it.
+fn shown_state(state: hiscore_rank::RankState) -> RankState {
+    match state {
+        hiscore_rank::RankState::Exact => RankState::Exact,
+        hiscore_rank::RankState::Warming => RankState::Warming,
+        hiscore_rank::RankState::Stale => RankState::Stale,
+    }
+}
+
+fn revision_text(version: VersionId, revision: u64) -> String {
+    format!("{version}.{revision}")
+}

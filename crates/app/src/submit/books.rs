@@ -1,0 +1,340 @@
+//! The books: the sequencer's view of every board and record, ahead of what readers see by the batch in hand.
+//!
+//! Everything about a submission is decided here (season, stamp, duplicate, refusal), by the law alone. What is
+//! decided stays in the batch until the journal has it; [`Books::accept`] then shows it, [`Books::discard`] forgets it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hiscore_api::service::{BoardError, Entry, Trouble};
+use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
+use hiscore_score::{
+    Applied, LeaderboardId, Moment, Outcome, PlayerId, Position, Record, Refusal, Rules, Stamp, VersionId,
+};
+use hiscore_store::embedded::{BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, TableError};
+
+/// Positions of the embedded profile have one era: its journal is one history.
+const ERA: u32 = 1;
+
+/// Where the books are.
+#[derive(Debug)]
+pub struct Books {
+    store: Arc<Embedded>,
+    boards: HashMap<LeaderboardId, BoardRow>,
+    names: HashMap<BoardNumber, LeaderboardId>,
+    limits: Limits,
+    /// Of the last entry that was accepted.
+    sequence: u64,
+    stamp: Stamp,
+    batch: Batch,
+}
+
+/// What the books will not go beyond.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How many boards.
+    pub leaderboards: usize,
+    /// Whether a submission to an unknown board creates it.
+    pub auto_create: bool,
+    /// The length of an idempotency window.
+    pub window: usize,
+}
+
+/// What was decided since the journal was last written.
+#[derive(Debug, Default)]
+struct Batch {
+    entries: Vec<JournalEntry>,
+    rows: HashMap<RowKey, Arc<Record>>,
+    boards: HashMap<LeaderboardId, BoardRow>,
+    /// How many seasons it ends.
+    resets: usize,
+    stamp: Stamp,
+}
+
+/// What was decided about one submission.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Where it is filed.
+    pub key: RowKey,
+    /// The board's rules.
+    pub rules: Rules,
+    /// The record after it; `None` for a duplicate of a player without one.
+    pub record: Option<Arc<Record>>,
+    /// What it did.
+    pub outcome: Outcome,
+}
+
+/// Why one was not applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotJudged {
+    /// The law refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The board cannot take it.
+    #[error(transparent)]
+    Board(#[from] BoardError),
+}
+
+/// What the readers are shown of one accepted change, in order.
+#[derive(Debug)]
+pub enum Shown {
+    /// A board was created or reset.
+    Board(BoardRow),
+    /// A record changed.
+    Row(RowKey, Arc<Record>),
+}
+
+fn unreadable(error: &TableError) -> BoardError {
+    BoardError::Trouble(Trouble::Unavailable(format!("a record cannot be read: {error}")))
+}
+
+impl Books {
+    /// Books over what is in the table.
+    pub fn open(store: Arc<Embedded>, limits: Limits) -> Result<Self, TableError> {
+        let rows = store.boards()?;
+        let names = rows.iter().map(|row| (row.number, row.id.clone())).collect();
+        let boards = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let stamp = store.last_stamp();
+        Ok(Self {
+            store,
+            boards,
+            names,
+            limits,
+            sequence: 0,
+            stamp,
+            batch: Batch { stamp, ..Batch::default() },
+        })
+    }
+
+    /// The boards as accepted.
+    pub fn boards(&self) -> impl Iterator<Item = &BoardRow> {
+        self.boards.values()
+    }
+
+    /// Says which sequence was the last, before the first batch.
+    pub fn begin_after(&mut self, sequence: u64) {
+        self.sequence = sequence;
+    }
+
+    /// What was decided since the last [`Books::accept`] or [`Books::discard`].
+    pub fn entries(&self) -> &[JournalEntry] {
+        &self.batch.entries
+    }
+
+    /// The sequence and the stamp that the batch ends with.
+    pub fn end_of_batch(&self) -> (u64, Stamp) {
+        (self.sequence + self.batch.entries.len() as u64, self.batch.stamp)
+    }
+
+    /// The batch is in the journal.
+    pub fn accept(&mut self) {
+        let (sequence, stamp) = self.end_of_batch();
+        for (id, row) in self.batch.boards.drain() {
+            self.names.insert(row.number, id.clone());
+            self.boards.insert(id, row);
+        }
+        self.batch.entries.clear();
+        self.batch.rows.clear();
+        self.batch.resets = 0;
+        (self.sequence, self.stamp) = (sequence, stamp);
+    }
+
+    /// The batch is not in the journal, or nobody knows: nothing of it counts.
+    pub fn discard(&mut self) {
+        self.batch = Batch { stamp: self.stamp, ..Batch::default() };
+    }
+
+    /// Judges one submission to the board's present season.
+    pub fn submit(&mut self, id: &LeaderboardId, entry: &Entry) -> Result<Judged, NotJudged> {
+        let row = self.board_or_auto_create(id)?;
+        let key =
+            RowKey { board: row.number, version: row.leaderboard.version, player: entry.player.clone() };
+        let rules = row.leaderboard.rules;
+        let before = self.record(&key)?;
+        let at = self.next_moment()?;
+        let applied = before.submit(&rules, &entry.submission, at, self.limits.window)?;
+        let (record, outcome) = match applied {
+            Applied::Duplicate => {
+                let record = before.live.is_some().then_some(before);
+                return Ok(Judged { key, rules, record, outcome: Outcome::Duplicate });
+            }
+            Applied::Changed(record, outcome) => (Arc::new(record), outcome),
+        };
+        let change = Change::Submit { key: key.clone(), submission: entry.submission.clone() };
+        self.file(at.stamp, change);
+        self.batch.rows.insert(key.clone(), Arc::clone(&record));
+        Ok(Judged { key, rules, record: Some(record), outcome })
+    }
+
+    /// Deletes what a player has on the present season; `None` if there is nothing.
+    pub fn delete(&mut self, id: &LeaderboardId, player: &PlayerId) -> Result<Option<Judged>, BoardError> {
+        let row = self.board(id).ok_or(BoardError::NotFound)?;
+        let key = RowKey { board: row.number, version: row.leaderboard.version, player: player.clone() };
+        let rules = row.leaderboard.rules;
+        let before = self.record(&key)?;
+        let at = self.next_moment()?;
+        let Some(record) = before.delete(at).map(Arc::new) else { return Ok(None) };
+        self.file(at.stamp, Change::Delete { key: key.clone() });
+        self.batch.rows.insert(key.clone(), Arc::clone(&record));
+        Ok(Some(Judged { key, rules, record: Some(record), outcome: Outcome::Unchanged }))
+    }
+
+    /// Creates a board.
+    pub fn create(&mut self, id: &LeaderboardId, rules: Rules) -> Result<BoardRow, BoardError> {
+        if self.board(id).is_some() {
+            return Err(BoardError::AlreadyExists);
+        }
+        let count =
+            self.boards.len() + self.batch.boards.keys().filter(|id| !self.boards.contains_key(*id)).count();
+        if count >= self.limits.leaderboards {
+            return Err(BoardError::TooMany(format!(
+                "there are {count} leaderboards already, the limit is --max-leaderboards {}",
+                self.limits.leaderboards
+            )));
+        }
+        let number = BoardNumber::try_from(count + 1)
+            .map_err(|_| BoardError::TooMany("no board number is left".into()))?;
+        let at = self.next_moment()?;
+        let leaderboard = Leaderboard::new(rules, at.stamp);
+        let row = BoardRow { number, id: id.clone(), leaderboard, sequence: at.position.sequence };
+        self.file(at.stamp, Change::Create { id: id.clone(), rules });
+        self.batch.boards.insert(id.clone(), row.clone());
+        Ok(row)
+    }
+
+    /// Opens a board's next season.
+    pub fn reset(&mut self, id: &LeaderboardId, expected: Option<VersionId>) -> Result<BoardRow, BoardError> {
+        let row = self.board(id).ok_or(BoardError::NotFound)?.clone();
+        let at = self.next_moment()?;
+        let leaderboard = row.leaderboard.reset(expected, at.stamp).map_err(|refused| match refused {
+            ResetRefused::Conflict { present, .. } => BoardError::VersionConflict { present },
+            ResetRefused::Exhausted => BoardError::TooMany(refused.to_string()),
+        })?;
+        let row = BoardRow { leaderboard, sequence: at.position.sequence, ..row };
+        self.file(at.stamp, Change::Reset { board: row.number });
+        self.batch.resets += 1;
+        self.batch.boards.insert(id.clone(), row.clone());
+        Ok(row)
+    }
+
+    /// Applies an entry that the journal had: by the same law, with the stamp it was given then.
+    pub fn replay(&mut self, sequence: u64, entry: &JournalEntry) -> Result<Shown, String> {
+        let at = Moment { position: Position::new(ERA, sequence), stamp: entry.stamp };
+        (self.sequence, self.stamp) = (sequence, self.stamp.max(entry.stamp));
+        self.batch.stamp = self.stamp;
+        let shown = match &entry.change {
+            Change::Create { id, rules } => match self.boards.get(id) {
+                Some(row) => Shown::Board(row.clone()),
+                None => {
+                    let number =
+                        BoardNumber::try_from(self.boards.len() + 1).map_err(|error| error.to_string())?;
+                    let leaderboard = Leaderboard::new(*rules, entry.stamp);
+                    self.keep(BoardRow { number, id: id.clone(), leaderboard, sequence })
+                }
+            },
+            Change::Reset { board } => {
+                let row = self.numbered(*board)?.clone();
+                if sequence <= row.sequence {
+                    return Ok(Shown::Board(row));
+                }
+                let reset = row.leaderboard.reset(None, entry.stamp).map_err(|error| error.to_string())?;
+                self.keep(BoardRow { leaderboard: reset, sequence, ..row })
+            }
+            Change::Submit { key, submission } => {
+                let rules = self.numbered(key.board)?.leaderboard.rules;
+                let before = self.record(key).map_err(|error| error.to_string())?;
+                if before.has_seen(at.position) {
+                    return Ok(Shown::Row(key.clone(), before));
+                }
+                match before.submit(&rules, submission, at, self.limits.window) {
+                    Ok(Applied::Changed(record, _)) => Shown::Row(key.clone(), Arc::new(record)),
+                    // It was accepted when it was written, so it must be now.
+                    other => return Err(format!("sequence {sequence} is not accepted again: {other:?}")),
+                }
+            }
+            Change::Delete { key } => {
+                let before = self.record(key).map_err(|error| error.to_string())?;
+                if before.has_seen(at.position) {
+                    return Ok(Shown::Row(key.clone(), before));
+                }
+                let record =
+                    before.delete(at).ok_or_else(|| format!("sequence {sequence} deletes nothing"))?;
+                Shown::Row(key.clone(), Arc::new(record))
+            }
+        };
+        Ok(shown)
+    }
+
+    fn keep(&mut self, row: BoardRow) -> Shown {
+        self.names.insert(row.number, row.id.clone());
+        self.boards.insert(row.id.clone(), row.clone());
+        Shown::Board(row)
+    }
+
+    /// The name of a board by its number.
+    pub fn name(&self, number: BoardNumber) -> Option<&LeaderboardId> {
+        self.names.get(&number)
+    }
+
+    /// A board as accepted.
+    pub fn board_named(&self, id: &LeaderboardId) -> Option<&BoardRow> {
+        self.boards.get(id)
+    }
+
+    fn numbered(&self, number: BoardNumber) -> Result<&BoardRow, String> {
+        let row = self.names.get(&number).and_then(|id| self.boards.get(id));
+        row.ok_or_else(|| format!("leaderboard number {number} is not known"))
+    }
+
+    fn board(&self, id: &LeaderboardId) -> Option<&BoardRow> {
+        self.batch.boards.get(id).or_else(|| self.boards.get(id))
+    }
+
+    fn board_or_auto_create(&mut self, id: &LeaderboardId) -> Result<BoardRow, BoardError> {
+        match self.board(id) {
+            Some(row) => Ok(row.clone()),
+            None if self.limits.auto_create => self.create(id, Rules::default()),
+            None => Err(BoardError::NotFound),
+        }
+    }
+
+    /// The record as the batch in hand has it; one of a player unknown to this season brings only a window.
+    fn record(&self, key: &RowKey) -> Result<Arc<Record>, BoardError> {
+        if let Some(record) = self.batch.rows.get(key) {
+            return Ok(Arc::clone(record));
+        }
+        if let Some(record) = self.store.get(key).map_err(|error| unreadable(&error))? {
+            return Ok(record);
+        }
+        let window = if key.version > 1 { self.inherited(key)? } else { Default::default() };
+        Ok(Arc::new(Record::unborn(window)))
+    }
+
+    fn inherited(&self, key: &RowKey) -> Result<hiscore_score::Window, BoardError> {
+        // A season that ended within this very batch is not in the store yet.
+        for version in (1..key.version).rev().take(self.batch.resets) {
+            if let Some(record) = self.batch.rows.get(&RowKey { version, ..key.clone() }) {
+                return Ok(record.window.clone());
+            }
+        }
+        self.store.inherited_window(key).map_err(|error| unreadable(&error))
+    }
+
+    fn next_moment(&self) -> Result<Moment, BoardError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let stamp = self.batch.stamp.next(now).ok_or_else(|| {
+            BoardError::Trouble(Trouble::Unavailable(
+                "the clock is beyond the last stamp there is (2094)".into(),
+            ))
+        })?;
+        let sequence = self.sequence + self.batch.entries.len() as u64 + 1;
+        Ok(Moment { position: Position::new(ERA, sequence), stamp })
+    }
+
+    fn file(&mut self, stamp: Stamp, change: Change) {
+        self.batch.stamp = stamp;
+        self.batch.entries.push(JournalEntry { stamp, change });
+    }
+}

@@ -1,0 +1,300 @@
+//! The committer: one thread that judges what waits, syncs it, shows it, and only then answers.
+//!
+//! While one batch is being synced the next one collects in the queue, so the batch grows with the load by itself;
+//! nothing ever waits on purpose. Readers see nothing that a crash could take back, since ranks move after the sync.
+
+use std::sync::Arc;
+
+use hiscore_api::service::{Accepted, Ack, BoardError, Rejected, Row, Trouble, Wanted};
+use hiscore_rank::{Board, Index, MemoryRanks};
+use hiscore_score::{Outcome, Season};
+use hiscore_store::AppendError;
+use hiscore_store::embedded::{BoardRow, Embedded, Journal};
+
+use super::books::{Books, Judged, NotJudged};
+use super::queue::{Answer, Queue, Request, SubmitRequest, Work};
+use crate::coalesce::Pressure;
+use crate::metrics::CommitMetrics;
+use crate::scoreboard::directory::Directory;
+
+/// Rows shown under one lock of a board: readers wait no longer than that takes.
+const ROWS_A_LOCK: usize = 256;
+
+/// What the committer works with.
+#[derive(Debug)]
+pub struct CommitterParts {
+    /// Where requests wait.
+    pub queue: Arc<Queue>,
+    /// Where records are.
+    pub store: Arc<Embedded>,
+    /// Its journal.
+    pub journal: Journal,
+    /// What was recovered.
+    pub books: Books,
+    /// The ranks that readers see.
+    pub ranks: Arc<MemoryRanks>,
+    /// The boards that readers see.
+    pub directory: Arc<Directory>,
+    /// Whether the funnel keeps up.
+    pub pressure: Arc<Pressure>,
+    /// What is counted.
+    pub metrics: CommitMetrics,
+    /// The most submissions in one batch (or one larger request).
+    pub most: usize,
+}
+
+/// The committer's thread, to be joined after its queue is closed.
+#[derive(Debug)]
+pub struct Committer(std::thread::JoinHandle<()>);
+
+/// A request that was judged, waiting for the sync.
+enum Pending {
+    Submit { answer: Answer<super::queue::SubmitAnswer>, judged: SubmitJudged, wanted: Wanted },
+    Board { answer: Answer<Result<(), BoardError>>, done: Result<BoardRow, BoardError> },
+    Delete { answer: Answer<Result<bool, BoardError>>, done: Result<Option<Judged>, BoardError> },
+}
+
+type SubmitJudged = Result<Vec<Result<Judged, Rejected>>, BoardError>;
+
+impl Committer {
+    /// Starts the thread.
+    pub fn start(parts: CommitterParts) -> std::io::Result<Self> {
+        let thread = std::thread::Builder::new().name("committer".into());
+        thread.spawn(move || parts.run()).map(Self)
+    }
+
+    /// Waits until everything that was in the queue is answered. `false`: it had died.
+    pub fn join(self) -> bool {
+        self.0.join().is_ok()
+    }
+
+    /// Whether the thread has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl CommitterParts {
+    fn run(mut self) {
+        let mut requests = Vec::new();
+        while self.queue.take(&mut requests, self.most) {
+            if let Err(trouble) = self.pressure.wait_for_room(&self.store) {
+                for request in requests.drain(..) {
+                    refuse(request, &trouble);
+                }
+                continue;
+            }
+            let pending: Vec<Pending> = requests.drain(..).map(|request| self.judge(request)).collect();
+            self.commit(pending);
+        }
+    }
+
+    fn judge(&mut self, request: Request) -> Pending {
+        match request.work {
+            Work::Submit(SubmitRequest { id, entries, wanted, answer }) => {
+                let mut judged = Vec::with_capacity(entries.len());
+                for (at, entry) in entries.iter().enumerate() {
+                    match self.books.submit(&id, entry) {
+                        Ok(done) => judged.push(Ok(done)),
+                        Err(NotJudged::Refused(refusal)) => judged.push(Err(Rejected::Refused(refusal))),
+                        Err(NotJudged::Board(BoardError::Trouble(trouble))) if at > 0 => {
+                            judged.push(Err(Rejected::Trouble(trouble)));
+                        }
+                        // A board that is not there is not there for any of them.
+                        Err(NotJudged::Board(error)) => {
+                            return Pending::Submit { answer, judged: Err(error), wanted };
+                        }
+                    }
+                }
+                Pending::Submit { answer, judged: Ok(judged), wanted }
+            }
+            Work::Create { id, rules, answer } => {
+                Pending::Board { answer, done: self.books.create(&id, rules) }
+            }
+            Work::Reset { id, expected, answer } => {
+                Pending::Board { answer, done: self.books.reset(&id, expected) }
+            }
+            Work::Delete { id, player, answer } => {
+                Pending::Delete { answer, done: self.books.delete(&id, &player) }
+            }
+        }
+    }
+
+    fn commit(&mut self, pending: Vec<Pending>) {
+        let began = std::time::Instant::now();
+        match self.journal.append(self.books.entries()) {
+            Ok(()) => {
+                self.metrics.committed(self.books.entries().len(), began.elapsed());
+                let end = self.books.end_of_batch();
+                self.books.accept();
+                self.show(pending, end);
+            }
+            Err(error) => {
+                self.metrics.failed();
+                tracing::warn!(%error, entries = self.books.entries().len(), "a batch was not committed");
+                self.books.discard();
+                let trouble = match error {
+                    AppendError::Refused(why) => Trouble::Unavailable(why),
+                    AppendError::Ambiguous(why) => Trouble::Ambiguous(why),
+                };
+                // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
+                pending.into_iter().for_each(|pending| pending.fail(&trouble));
+            }
+        }
+    }
+
+    /// Shows what is durable now, in order, and answers.
+    fn show(&mut self, pending: Vec<Pending>, (sequence, stamp): (u64, hiscore_score::Stamp)) {
+        let mut answers = Vec::with_capacity(pending.len());
+        for one in pending {
+            answers.push(match one {
+                Pending::Submit { answer, judged, wanted } => {
+                    let results = judged.map(|judged| self.show_rows(judged, wanted, sequence));
+                    self.metrics.submitted(results.as_ref().map_or(&[], Vec::as_slice));
+                    Told::Submit(answer, results)
+                }
+                Pending::Board { answer, done } => Told::Board(answer, done.map(|row| self.show_board(row))),
+                Pending::Delete { answer, done } => {
+                    let done = done.map(|judged| match judged {
+                        None => false,
+                        Some(judged) => {
+                            self.show_rows(vec![Ok(judged)], Wanted::default(), sequence);
+                            true
+                        }
+                    });
+                    Told::Delete(answer, done)
+                }
+            });
+        }
+        self.store.publish().up_to(sequence, stamp);
+        answers.into_iter().for_each(Told::tell);
+    }
+
+    fn show_board(&self, row: BoardRow) {
+        let season = Season { leaderboard: row.id.clone(), version: row.leaderboard.version };
+        self.ranks.create(&season);
+        self.store.publish().board(row.clone());
+        self.directory.put(row);
+    }
+
+    fn show_rows(
+        &self,
+        judged: Vec<Result<Judged, Rejected>>,
+        wanted: Wanted,
+        sequence: u64,
+    ) -> Vec<Result<Accepted, Rejected>> {
+        let mut results = Vec::with_capacity(judged.len());
+        let mut judged = judged.into_iter().peekable();
+        while judged.peek().is_some() {
+            let mut chunk = judged.by_ref().take(ROWS_A_LOCK).peekable();
+            while let Some(first) = chunk.next() {
+                let Ok(first) = first else {
+                    results.extend(first.err().map(Err));
+                    continue;
+                };
+                let board = self.board_of(&first);
+                board.update(|index| {
+                    let mut publish = self.store.publish();
+                    let mut show = |judged: Judged| {
+                        let result = show_row(index, &mut publish, judged, wanted, sequence);
+                        results.push(Ok(result));
+                    };
+                    let same = (first.key.board, first.key.version);
+                    show(first);
+                    while let Some(Ok(next)) = chunk.next_if(
+                        |next| matches!(next, Ok(next) if (next.key.board, next.key.version) == same),
+                    ) {
+                        show(next);
+                    }
+                });
+            }
+        }
+        results
+    }
+
+    fn board_of(&self, judged: &Judged) -> Arc<Board> {
+        let id = match self.books.name(judged.key.board) {
+            Some(id) => id.clone(),
+            // Every judged row's board was accepted with the batch, so it has a name.
+            None => return Arc::default(),
+        };
+        let season = Season { leaderboard: id.clone(), version: judged.key.version };
+        if let Some(board) = self.ranks.board(&season) {
+            return board;
+        }
+        // Created by the submission itself: show it to the readers too.
+        if let Some(row) = self.books.board_named(&id) {
+            self.show_board(row.clone());
+        }
+        self.ranks.create(&season)
+    }
+}
+
+fn show_row(
+    index: &mut Index,
+    publish: &mut hiscore_store::embedded::Publish<'_>,
+    judged: Judged,
+    wanted: Wanted,
+    sequence: u64,
+) -> Accepted {
+    let Judged { key, rules, record, outcome } = judged;
+    let previous_rank = if wanted.previous_rank { index.rank(&key.player) } else { None };
+    if outcome != Outcome::Duplicate
+        && let Some(record) = &record
+    {
+        let standing = record.live.as_ref().map(|live| live.standing(&rules));
+        let before = match standing {
+            Some(standing) => index.upsert(&key.player, standing),
+            None => index.remove(&key.player),
+        };
+        if before != standing {
+            index.set_revision(sequence);
+        }
+        publish.row(key.clone(), Arc::clone(record));
+    }
+    let shown = record.filter(|_| wanted.record).and_then(|record| {
+        let rank = if wanted.rank { index.rank(&key.player) } else { None };
+        Some(Row { player: key.player, rank, live: record.live.clone()?, updated: record.updated })
+    });
+    Accepted { outcome, version: key.version, record: shown, previous_rank, ack: Ack::Persisted }
+}
+
+/// An answer that is ready.
+enum Told {
+    Submit(Answer<super::queue::SubmitAnswer>, super::queue::SubmitAnswer),
+    Board(Answer<Result<(), BoardError>>, Result<(), BoardError>),
+    Delete(Answer<Result<bool, BoardError>>, Result<bool, BoardError>),
+}
+
+impl Told {
+    /// A send that fails means that nobody waits any more, which changes nothing.
+    fn tell(self) {
+        match self {
+            Self::Submit(answer, result) => drop(answer.send(result)),
+            Self::Board(answer, result) => drop(answer.send(result)),
+            Self::Delete(answer, result) => drop(answer.send(result)),
+        }
+    }
+}
+
+impl Pending {
+    fn fail(self, trouble: &Trouble) {
+        let error = BoardError::Trouble(trouble.clone());
+        match self {
+            Self::Submit { answer, .. } => Told::Submit(answer, Err(error)),
+            Self::Board { answer, .. } => Told::Board(answer, Err(error)),
+            Self::Delete { answer, .. } => Told::Delete(answer, Err(error)),
+        }
+        .tell();
+    }
+}
+
+fn refuse(request: Request, trouble: &Trouble) {
+    let error = BoardError::Trouble(trouble.clone());
+    match request.work {
+        Work::Submit(request) => Told::Submit(request.answer, Err(error)),
+        Work::Create { answer, .. } | Work::Reset { answer, .. } => Told::Board(answer, Err(error)),
+        Work::Delete { answer, .. } => Told::Delete(answer, Err(error)),
+    }
+    .tell();
+}
