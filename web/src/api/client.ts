@@ -1,7 +1,6 @@
 // The page's way to the server that served it: queries over HTTP, subscriptions over the link's WebSocket.
 import { Client, fetchExchange, subscriptionExchange } from "urql";
 import { learnServerTime } from "../format/clock.ts";
-import { follow } from "../live/follow.ts";
 import { createLink, type Link } from "../live/link.ts";
 import { GRAPHQL_PATH, webSocketUrl } from "./endpoint.ts";
 
@@ -19,9 +18,9 @@ export function createApi(): { client: Client; link: Link } {
     exchanges: [
       fetchExchange,
       subscriptionExchange({
-        forwardSubscription: ({ query, variables }) => ({
+        forwardSubscription: ({ query = "", variables }) => ({
           subscribe: (sink) => ({
-            unsubscribe: follow(link.client, { query: query ?? "", variables: variables as Variables }, sink),
+            unsubscribe: link.client.subscribe({ query, variables: variables as Variables }, sink as WsSink),
           }),
         }),
       }),
@@ -31,3 +30,5 @@ export function createApi(): { client: Client; link: Link } {
 }
 
 type Variables = Record<string, unknown>;
+/** The two libraries mean the same by a result, but spell its type differently. */
+type WsSink = Parameters<Link["client"]["subscribe"]>[1];

@@ -1,5 +1,5 @@
 // One board, live: its title, what is to be known about it, and its table or what stands in for it.
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 import { useQuery } from "urql";
 import { BoardQuery, type BoardRules } from "../api/documents.ts";
 import { legible } from "../format/name.ts";
@@ -75,12 +75,16 @@ export function Board({ id, link, onStatus }: Props) {
  */
 function useRules(link: Link, id: string, exists: boolean): { rules: BoardRules | null; missing: boolean } {
   const { connection } = useLink(link);
-  const [{ data, error }, ask] = useQuery({ query: BoardQuery, variables: { id } });
+  const [{ data, error, fetching }, ask] = useQuery({ query: BoardQuery, variables: { id } });
   const rules = data?.leaderboard ?? null;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection or a first table is why to ask again
+  // The first connection opens while the first question is under way.
+  const reason = `${exists} ${Math.max(1, connection)}`;
+  const asked = useRef(reason);
   useEffect(() => {
-    if (!rules) ask({ requestPolicy: "network-only" });
-  }, [rules === null, exists, connection]);
+    if (rules !== null || fetching || asked.current === reason) return;
+    asked.current = reason;
+    ask({ requestPolicy: "network-only" });
+  }, [rules, fetching, reason, ask]);
   return { rules, missing: !exists && !error && data !== undefined && rules === null };
 }
 

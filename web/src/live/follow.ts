@@ -1,61 +1,65 @@
 // Keeps one subscription alive for ever. graphql-ws brings a broken *socket* back and subscribes again by itself;
 // this covers what it leaves to its user: a subscription that the server ends or refuses over a healthy socket,
 // and close codes that graphql-ws takes for final.
-import type { Client, SubscribePayload } from "graphql-ws";
-import type { ExecutionResult } from "urql";
+import type { CombinedError } from "urql";
+import { onEnd, pipe, type Source, type Subscription, subscribe } from "wonka";
 import { backoffMs, pause } from "./backoff.ts";
 
-export interface Follower {
-  /** A result, or, with `errors` and no data, the reason why there is none just now. */
-  next(result: ExecutionResult): void;
+export interface Follower<Data> {
+  data(data: Data): void;
+  /** Why there is nothing new just now. Another attempt is already under way. */
+  problem(message: string): void;
 }
 
-type Subscribe = Pick<Client, "subscribe">;
+/** The part of urql's OperationResult that matters here. */
+interface Result<Data> {
+  readonly data?: Data | undefined;
+  readonly error?: CombinedError | undefined;
+}
+
 type Wait = (attempt: number, signal: AbortSignal) => Promise<void>;
 
 const waitBackedOff: Wait = (attempt, signal) => pause(backoffMs(attempt), signal);
 
-/** Follows `payload` until the returned function is called. Never completes, never throws. */
-export function follow(
-  client: Subscribe,
-  payload: SubscribePayload,
-  follower: Follower,
+/** Follows what `open` opens until the returned function is called, opening it anew whenever it fails or ends. */
+export function follow<Data>(
+  open: () => Source<Result<Data>>,
+  follower: Follower<Data>,
   wait: Wait = waitBackedOff,
 ): () => void {
   const stopped = new AbortController();
-  let unsubscribe = () => {};
+  let subscription: Subscription | undefined;
   let failures = 0;
 
   const start = () => {
     let over = false;
-    const again = async (errors: ExecutionResult["errors"]) => {
+    // urql reports an error as a result and keeps the source open, but nothing comes after it.
+    const again = async (problem: string | null) => {
       if (over || stopped.signal.aborted) return;
       over = true;
-      if (errors) follower.next({ errors });
+      subscription?.unsubscribe();
+      if (problem !== null) follower.problem(problem);
       await wait(failures++, stopped.signal);
       if (!stopped.signal.aborted) start();
     };
-    unsubscribe = client.subscribe<Record<string, unknown>>(payload, {
-      next(result) {
+    subscription = pipe(
+      open(),
+      onEnd(() => void again(null)),
+      subscribe(({ data, error }) => {
         if (over || stopped.signal.aborted) return;
-        if (result.data) failures = 0;
-        follower.next(result as ExecutionResult);
-      },
-      error: (reason) => void again(asErrors(reason)),
-      complete: () => void again(undefined),
-    });
+        if (error) {
+          void again(error.graphQLErrors[0]?.message ?? "The connection was closed");
+        } else if (data) {
+          failures = 0;
+          follower.data(data);
+        }
+      }),
+    );
   };
 
   start();
   return () => {
     stopped.abort();
-    unsubscribe();
+    subscription?.unsubscribe();
   };
-}
-
-/** graphql-ws hands over GraphQL errors, an Error, or the event that closed the socket. */
-function asErrors(reason: unknown): NonNullable<ExecutionResult["errors"]> {
-  if (Array.isArray(reason)) return reason as NonNullable<ExecutionResult["errors"]>;
-  const message = reason instanceof Error ? reason.message : "the connection was closed";
-  return [{ message } as NonNullable<ExecutionResult["errors"]>[number]];
 }

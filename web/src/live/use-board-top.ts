@@ -3,6 +3,7 @@ import { useEffect, useReducer } from "react";
 import { useClient } from "urql";
 import { BoardChangedSubscription, type BoardTop } from "../api/documents.ts";
 import { type Changes, changesBetween, NO_CHANGES } from "./changes.ts";
+import { follow } from "./follow.ts";
 import { type Link, useLink } from "./link.ts";
 
 export interface BoardState {
@@ -33,14 +34,14 @@ export function useBoardTop(link: Link, id: string, first: number): BoardState &
   const { open, connection } = useLink(link);
   const [state, dispatch] = useReducer(boardReducer, NO_BOARD);
 
-  useEffect(() => {
-    const { unsubscribe } = client.subscription(BoardChangedSubscription, { id, first }).subscribe((result) => {
-      const top = result.data?.leaderboardChanged;
-      if (result.error) dispatch({ type: "problem", message: result.error.message });
-      else if (top) dispatch({ type: "top", top, connection: link.state().connection });
-    });
-    return unsubscribe;
-  }, [client, link, id, first]);
+  useEffect(
+    () =>
+      follow(() => client.subscription(BoardChangedSubscription, { id, first }), {
+        data: ({ leaderboardChanged: top }) => dispatch({ type: "top", top, connection: link.state().connection }),
+        problem: (message) => dispatch({ type: "problem", message }),
+      }),
+    [client, link, id, first],
+  );
 
   const current = open && state.connection === connection && state.problem === null && state.top !== null;
   return { ...state, current };

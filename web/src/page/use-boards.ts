@@ -1,12 +1,12 @@
 // The list of boards, kept up to date by asking now and then: boards come and go rarely.
 import { useEffect, useState } from "react";
-import { useClient } from "urql";
+import { useQuery } from "urql";
 import { BoardsQuery } from "../api/documents.ts";
-import { pause } from "../live/backoff.ts";
+import type { ResultOf } from "../api/tada.ts";
 import { type Link, useLink } from "../live/link.ts";
 
 /** As many as the server gives in one answer. */
-const FIRST = 100;
+const VARIABLES = { first: 100 };
 const ASK_AGAIN_MS = 15_000;
 /** While there is none, somebody is probably about to create one and looks at the page. */
 const ASK_AGAIN_WHEN_EMPTY_MS = 1_500;
@@ -20,29 +20,30 @@ export interface Boards {
 }
 
 export function useBoards(link: Link): Boards {
-  const client = useClient();
   const { connection } = useLink(link);
-  const [boards, setBoards] = useState<Boards>({ ids: null, more: false, answered: false });
+  const [{ data, error, fetching }, ask] = useQuery({ query: BoardsQuery, variables: VARIABLES });
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new connection is a reason to ask at once
+  // An answer that failed has no data: what was known is kept through it.
+  const [known, setKnown] = useState<ResultOf<typeof BoardsQuery> | null>(null);
+  if (data && data !== known) setKnown(data);
+  const nodes = known?.leaderboards.nodes;
+
+  // A new connection is a reason to ask at once: much may have happened meanwhile.
   useEffect(() => {
-    const stopped = new AbortController();
-    const ask = async () => {
-      while (!stopped.signal.aborted) {
-        const { data } = await client.query(BoardsQuery, { first: FIRST }).toPromise();
-        if (stopped.signal.aborted) return;
-        const ids = data?.leaderboards.nodes.map((node) => node.id);
-        setBoards((last) =>
-          ids
-            ? { ids, more: data?.leaderboards.pageInfo.hasNextPage ?? false, answered: true }
-            : { ...last, answered: false },
-        );
-        await pause(ids && ids.length > 0 ? ASK_AGAIN_MS : ASK_AGAIN_WHEN_EMPTY_MS, stopped.signal);
-      }
-    };
-    void ask();
-    return () => stopped.abort();
-  }, [client, connection]);
+    if (connection > 1) ask({ requestPolicy: "network-only" });
+  }, [connection, ask]);
 
-  return boards;
+  const wait = nodes && nodes.length > 0 ? ASK_AGAIN_MS : ASK_AGAIN_WHEN_EMPTY_MS;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: every answer, good or not, starts the wait for the next
+  useEffect(() => {
+    if (fetching) return;
+    const timer = setTimeout(() => ask({ requestPolicy: "network-only" }), wait);
+    return () => clearTimeout(timer);
+  }, [fetching, data, error, wait, ask]);
+
+  return {
+    ids: nodes?.map((node) => node.id) ?? null,
+    more: known?.leaderboards.pageInfo.hasNextPage ?? false,
+    answered: known !== null && !error,
+  };
 }
