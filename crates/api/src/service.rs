@@ -7,7 +7,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use hiscore_score::{
-    Leaderboard, LeaderboardId, Live, OrderKey, Outcome, PlayerId, Refusal, Rules, Stamp, Submission, VersionId,
+    Leaderboard, LeaderboardId, Live, OrderKey, Outcome, PlayerId, Refusal, Rules, Stamp, Submission,
+    VersionId,
 };
 
 /// How safe an acknowledged submission is; a later level is a stronger one.

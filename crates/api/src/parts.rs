@@ -1,0 +1,27 @@
+//! What the wiring hands to the API.
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::Limits;
+use crate::service::{Health, Service};
+
+/// Everything that [`crate::router`] needs.
+pub struct ApiParts {
+    /// The stages behind the API.
+    pub service: Arc<dyn Service>,
+    /// What `/readyz` tells.
+    pub health: Arc<dyn Health>,
+    /// The metrics of the other stages, registered already; the API adds its own and serves all at `/metrics`.
+    pub registry: Registry,
+    /// What one request may ask for.
+    pub limits: Limits,
+    /// The key of all cursors: the same in every process of a deployment, and for as long as cursors shall be good.
+    pub cursor_secret: [u8; 32],
+    /// Origins (`https://game.example`) whose pages may use the API beside the server's own; none by default.
+    pub allowed_origins: Vec<String>,
+    /// When cancelled, WebSockets are closed with 1001 and no new ones are taken.
+    pub shutdown: CancellationToken,
+}
