@@ -8,8 +8,12 @@ pub mod board;
 pub mod contract;
 pub mod index;
 pub mod memory;
+mod players;
 #[cfg(feature = "suite")]
 pub mod suite;
+mod tree;
+#[cfg(test)]
+mod tree_tests;
 
 pub use board::Board;
 pub use contract::{Answer, Placed, Query, RankError, RankState, Ranking, View};

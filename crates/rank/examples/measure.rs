@@ -1,0 +1,125 @@
+//! What ranking costs, in time and in memory, by the number of players on one board.
+//!
+//! `cargo run --release -p hiscore-rank --example measure -- 10000 100000 1000000 10000000`
+//!
+//! Each size runs in a process of its own (this program starts itself), so that memory is that size's alone.
+//! Ids have 12 bytes; scores are spread evenly; nothing is warmed by anything but its own column.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use hiscore_rank::Index;
+use hiscore_score::{InvalidId, PlayerId, Rules, Score, Stamp, Standing};
+
+/// A small generator of its own (xorshift64*), so that runs are the same everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % n.max(1)
+    }
+}
+
+fn player(n: u64) -> Result<PlayerId, InvalidId> {
+    PlayerId::new(&format!("p{n:011}"))
+}
+
+fn standing(score: u64, stamp: u64) -> Standing {
+    let score = Score::new(score as i64).unwrap_or_default();
+    Standing::new(&Rules::default(), score, Score::ZERO, Stamp::from_raw(stamp).unwrap_or_default())
+}
+
+/// A field of /proc/self/status in bytes.
+fn memory(field: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kb| kb.parse().ok()).unwrap_or(0u64) * 1024
+}
+
+/// The mean and the longest of `times` calls, in microseconds.
+fn timed(times: u64, mut call: impl FnMut() -> Result<(), InvalidId>) -> Result<(f64, f64), InvalidId> {
+    let mut longest = Duration::ZERO;
+    let begun = Instant::now();
+    for _ in 0..times {
+        let one = Instant::now();
+        call()?;
+        longest = longest.max(one.elapsed());
+    }
+    Ok((begun.elapsed().as_secs_f64() * 1e6 / times as f64, longest.as_secs_f64() * 1e6))
+}
+
+fn measure(players: u64) -> Result<String, InvalidId> {
+    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let spread = 1_000_000_000;
+    let before = memory("VmRSS:");
+    let mut row = format!("{players:>9}");
+
+    let mut growing = Index::new();
+    let mut n = 0;
+    let (insert, longest) = timed(players, || {
+        n += 1;
+        growing.upsert(&player(n)?, standing(random.below(spread), n));
+        Ok(())
+    })?;
+    let grown = (memory("VmRSS:") - before) as f64 / players as f64;
+    drop(growing);
+
+    let begun = Instant::now();
+    let rows = (1..=players).filter_map(|n| Some((player(n).ok()?, standing(random.below(spread), n))));
+    let mut index = Index::from_rows(rows);
+    let load = begun.elapsed().as_secs_f64();
+    let loaded = memory("VmRSS:").saturating_sub(before) as f64 / players as f64;
+
+    let calls = 500_000;
+    let mut stamp = players;
+    let update = timed(calls, || {
+        stamp += 1;
+        let who = player(1 + random.below(players))?;
+        let old = index.standing(&who).map_or(0, |at| at.score(&Rules::default()).get() as u64);
+        black_box(index.upsert(&who, standing(old + random.below(spread / 10), stamp)));
+        Ok(())
+    })?;
+    let rank = timed(calls, || {
+        black_box(index.rank(&player(1 + random.below(players))?));
+        Ok(())
+    })?;
+    let page = timed(calls / 10, || {
+        black_box(index.from_rank(1 + random.below(players), 10));
+        Ok(())
+    })?;
+    let around = timed(calls / 10, || {
+        black_box(index.around(&player(1 + random.below(players))?, 5));
+        Ok(())
+    })?;
+    let _ = write!(
+        row,
+        " {insert:>8.2} {longest:>10.0} {grown:>7.0} {load:>8.2} {loaded:>7.0} {:>8.2} {:>7.2} {:>8.2} {:>8.2}",
+        update.0, rank.0, page.0, around.0
+    );
+    let _ = write!(row, " {:>9.0}", memory("VmHWM:") as f64 / players as f64);
+    Ok(row)
+}
+
+fn main() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let sizes: Vec<u64> = std::env::args().skip(1).filter_map(|size| size.parse().ok()).collect();
+    if let [size] = sizes.as_slice() {
+        let row = measure(*size).map_err(io::Error::other)?;
+        return writeln!(out, "{row}");
+    }
+    writeln!(
+        out,
+        "  players insert µs longest µs B/grown   load s B/loaded update µs rank µs page10 µs around5 µs B/peak"
+    )?;
+    out.flush()?;
+    let sizes = if sizes.is_empty() { vec![10_000, 100_000, 1_000_000] } else { sizes };
+    for size in sizes {
+        std::process::Command::new(std::env::current_exe()?).arg(size.to_string()).status()?;
+    }
+    Ok(())
+}
