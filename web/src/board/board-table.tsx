@@ -2,6 +2,7 @@
 import { useRef } from "react";
 import type { BoardTop } from "../api/documents.ts";
 import { onServerClock } from "../format/clock.ts";
+import { timeAgo } from "../format/time.ts";
 import type { Changes } from "../live/changes.ts";
 import { Row } from "./row.tsx";
 import { shareOfLeader } from "./share.ts";
@@ -38,16 +39,22 @@ export function BoardTable({ top, changes, higherIsBetter, labelledBy, now }: Pr
         </tr>
       </thead>
       <tbody ref={body}>
-        {top.records.map((record) => (
-          <Row
-            key={record.playerId}
-            record={record}
-            change={changes.get(record.playerId)}
-            revision={top.revision}
-            share={shareOfLeader(record.score, leader, higherIsBetter)}
-            now={onServerClock(now)}
-          />
-        ))}
+        {top.records.map(({ playerId, rank, score, updatedAt }) => {
+          const moved = changes.get(playerId)?.moved ?? 0;
+          return (
+            <Row
+              key={playerId}
+              playerId={playerId}
+              rank={rank}
+              score={score}
+              updatedAt={updatedAt}
+              ago={timeAgo(updatedAt, onServerClock(now))}
+              moved={moved}
+              revision={moved === 0 ? "" : top.revision}
+              share={shareOfLeader(score, leader, higherIsBetter)}
+            />
+          );
+        })}
       </tbody>
     </table>
   );

@@ -1,33 +1,33 @@
-// One player's row. Memoised: most pushes change a few rows of many.
+// One player's row. Memoised: most pushes, and most seconds, change a few rows of many.
 import { memo, useState } from "react";
-import type { BoardRecord } from "../api/documents.ts";
 import { formatInteger } from "../format/number.ts";
-import { fullTime, timeAgo } from "../format/time.ts";
-import type { Change } from "../live/changes.ts";
+import { fullTime } from "../format/time.ts";
 import { Movement } from "./movement.tsx";
 import { Name } from "./name.tsx";
 
 /** Scores of more digits than this are set smaller where there is little room. */
 const LONG = 10;
 
+/** Only plain values, so that a row none of whose values changed is not drawn again. */
 interface Props {
-  record: BoardRecord;
-  change: Change | undefined;
+  playerId: string;
+  rank: number | null;
+  score: number;
+  updatedAt: string;
+  ago: string;
+  /** Places won or lost with `revision`; 0 if none. */
+  moved: number;
   revision: string;
   share: number | null;
-  /** On the server's clock. */
-  now: number;
 }
 
-export const Row = memo(function Row({ record, change, revision, share, now }: Props) {
-  const { playerId, rank, score, updatedAt } = record;
-  const ago = timeAgo(updatedAt, now);
+export const Row = memo(function Row({ playerId, rank, score, updatedAt, ago, moved, revision, share }: Props) {
   const medal = rank !== null && rank <= 3 ? ` medal-${rank}` : "";
   return (
     <tr>
       <td className={`rank${medal}`}>
         <span className="rank-number">{rank === null ? "–" : formatInteger(rank)}</span>
-        <Movement moved={change?.moved ?? 0} revision={revision} />
+        <Movement moved={moved} revision={revision} />
       </td>
       <th scope="row" className="player">
         <Name id={playerId} />
