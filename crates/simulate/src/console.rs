@@ -7,6 +7,8 @@ use tokio::time::Instant;
 
 /// Between two lines in a pipe.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+/// What fits into the usual narrow terminal.
+const WIDTH: usize = 79;
 
 /// Takes what there is to tell while a run goes on. The summary is not told here: it is the
 /// [`Report`](crate::Report).
@@ -45,6 +47,15 @@ impl<W: Write + Send> Console<W> {
         Self { out, terminal, shown: false, last_plain: None }
     }
 
+    /// The first state is too young to be worth a line; it only starts the clock.
+    fn plain(&mut self, now: Instant, text: &str) {
+        let last = *self.last_plain.get_or_insert(now);
+        if now.duration_since(last) >= PLAIN_EVERY {
+            self.last_plain = Some(now);
+            self.write(&format!("{text}\n"));
+        }
+    }
+
     /// In one piece, so that nothing flickers.
     fn write(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes());
@@ -62,15 +73,11 @@ impl<W: Write + Send> Reporter for Console<W> {
         if self.terminal {
             // The text first and the rest of the old line after it: the line is never empty in between. A line
             // that would wrap could not be written over.
-            let text: String = text.chars().take(100).collect();
+            let text: String = text.chars().take(WIDTH).collect();
             self.write(&format!("\r{text}\x1b[K"));
             self.shown = true;
-            return;
-        }
-        let now = Instant::now();
-        if self.last_plain.is_none_or(|last| now.duration_since(last) >= PLAIN_EVERY) {
-            self.last_plain = Some(now);
-            self.write(&format!("{text}\n"));
+        } else {
+            self.plain(Instant::now(), text);
         }
     }
 
@@ -86,17 +93,23 @@ impl<W: Write + Send> Reporter for Console<W> {
 mod tests {
     use super::*;
 
-    fn told(terminal: bool) -> String {
-        let mut console = Console::new(Vec::new(), terminal);
+    #[test]
+    fn a_terminal_s_line_is_written_over() {
+        let mut console = Console::new(Vec::new(), true);
         console.status("one");
         console.status("two");
         console.line("done");
-        String::from_utf8(console.out).unwrap()
+        assert_eq!(String::from_utf8(console.out).unwrap(), "\rone\x1b[K\rtwo\x1b[K\r\x1b[Kdone\n");
     }
 
     #[test]
-    fn a_terminal_s_line_is_written_over_and_a_pipe_gets_plain_lines() {
-        assert_eq!(told(true), "\rone\x1b[K\rtwo\x1b[K\r\x1b[Kdone\n");
-        assert_eq!(told(false), "one\ndone\n");
+    fn a_pipe_gets_a_line_now_and_then() {
+        let mut console = Console::new(Vec::new(), false);
+        let start = Instant::now();
+        for second in 0..12 {
+            console.plain(start + Duration::from_secs(second), &format!("after {second}"));
+        }
+        console.line("done");
+        assert_eq!(String::from_utf8(console.out).unwrap(), "after 5\nafter 10\ndone\n");
     }
 }

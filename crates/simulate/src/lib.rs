@@ -4,7 +4,7 @@
 //!
 //! The way through: `run` finds the board and takes the baseline, `lane` plays on a fixed schedule and retries,
 //! `game` makes up names, scores and submission ids, `api` and `client` speak to the server, `stats` counts,
-//! `read_back` compares, `report` tells.
+//! `read_back` compares, `report` and `summary` tell.
 
 mod api;
 mod client;
@@ -16,6 +16,7 @@ mod read_back;
 mod report;
 mod run;
 mod stats;
+mod summary;
 
 pub use console::{Console, Reporter, Silent};
 pub use report::{Check, Report};

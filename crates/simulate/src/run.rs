@@ -17,8 +17,9 @@ use crate::game::{Player, Random, name};
 use crate::lane::{Course, Lane};
 use crate::ledger::{Ledger, Standing};
 use crate::read_back::{read, read_back};
-use crate::report::{Check, Report, grouped, milliseconds};
+use crate::report::{Check, Report};
 use crate::stats::{Counts, Stats};
+use crate::summary::{grouped, milliseconds};
 
 const STATUS_EVERY: Duration = Duration::from_millis(500);
 /// Between two tries to reach the server before anything is played.

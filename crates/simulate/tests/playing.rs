@@ -11,6 +11,7 @@ use hiscore_config::SimulateSettings;
 use hiscore_score::{Operator, Rules};
 use hiscore_simulate::ledger::Kind;
 use hiscore_simulate::{Check, Console, Error, Report, Silent, run};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 async fn play(fake: &Fake, settings: &SimulateSettings) -> Report {
@@ -49,24 +50,32 @@ async fn an_honest_server_passes() {
 async fn trouble_is_retried_with_the_same_id_and_loses_nothing() {
     let faults =
         [Fault::CutBefore, Fault::CutAfter, Fault::Unavailable, Fault::AmbiguousEntries, Fault::BadGateway];
+    // All at once, since they mostly wait before they try again.
+    let mut games = JoinSet::new();
     for operator in OPERATORS {
         for bulk in [1, 3] {
-            let fault = move |n: u64| {
-                faults.get((n % 15) as usize).copied().filter(|_| n < 90).unwrap_or(Fault::None)
-            };
-            let fake = Fake::start(90, fault).await;
-            let settings = SimulateSettings {
-                operator,
-                bulk,
-                patience: Duration::from_secs(60),
-                exclusive: true,
-                ..fake.settings()
-            };
-            let report = play(&fake, &settings).await;
-            assert_eq!(kinds(&report), [], "{operator:?} {bulk}: {}", report.text());
-            assert_eq!((report.acknowledged(), report.unknown, report.not_applied), (report.sent, 0, 0));
-            assert!(report.retries > 0 && report.duplicates > 0, "{}", report.text());
+            games.spawn(async move {
+                let fault = move |n: u64| match faults.get((n % 15) as usize) {
+                    Some(fault) if n < 90 => *fault,
+                    _ => Fault::None,
+                };
+                let fake = Fake::start(90, fault).await;
+                let settings = SimulateSettings {
+                    operator,
+                    bulk,
+                    patience: Duration::from_secs(60),
+                    exclusive: true,
+                    ..fake.settings()
+                };
+                let report = play(&fake, &settings).await;
+                assert_eq!(kinds(&report), [], "{operator:?} {bulk}: {}", report.text());
+                assert_eq!((report.acknowledged(), report.unknown, report.not_applied), (report.sent, 0, 0));
+                assert!(report.retries > 0 && report.duplicates > 0, "{}", report.text());
+            });
         }
+    }
+    while let Some(game) = games.join_next().await {
+        game.unwrap();
     }
 }
 
