@@ -54,7 +54,6 @@ pub(crate) fn command() -> Command {
         .about(ABOUT)
         .after_help(FIRST_STEPS)
         .subcommand_required(true)
-        .disable_help_subcommand(true)
         .max_term_width(110)
         .subcommand(
             serving(Command::new(SERVE).about("Runs the score store; also without any command"))

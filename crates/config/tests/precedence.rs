@@ -89,6 +89,7 @@ fn the_texts_to_print() {
         other => panic!("{line:?}: {other:?}"),
     };
     assert!(print(&["--help"]).contains("First steps"));
+    assert!(print(&["help", "serve"]).contains("--data-dir <DIR>"));
     assert!(print(&["-V"]).starts_with("hiscore "));
     assert!(print(&["serve", "--help"]).contains("[env: HISCORE_SHUTDOWN_TIMEOUT]"));
     assert!(print(&["simulate", "--help"]).contains("HISCORE_SIMULATE_URL"));
