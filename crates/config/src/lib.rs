@@ -5,9 +5,9 @@
 //! that is wrong and says what to do about it. Nothing is printed here, no server is touched, and the only file
 //! that is read is the configuration file.
 //!
-//! The way through: [`command_line`] is what clap knows, [`serve_table`] and [`simulate`] list the settings,
-//! [`setting`] is one row of them, [`file`] reads the TOML, [`layers`] decides which value counts, and
-//! [`printed`] writes the file back.
+//! The way through: `command_line` is what clap knows, `serve_table` and `simulate` list the settings,
+//! `setting` is one row of them, `file` reads the TOML, `layers` decides which value counts, and
+//! `printed` writes the file back.
 
 mod command_line;
 mod file;
