@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::Subject;
 use super::cases::{Event, event, player, rules, season, standing};
 use super::model::Ordered;
-use crate::Query;
+use crate::{Placed, Query};
 
 /// One walk: the start, then before each page some events.
 #[derive(Debug, Clone)]
@@ -87,6 +87,11 @@ pub fn pages_neither_repeat_nor_skip<S: Subject>(make: impl Fn() -> S) {
                 if walk.backwards { Query::Before { key, limit } } else { Query::After { key, limit } };
             let page = subject.read(&season, query).map_err(|e| TestCaseError::fail(e.to_string()))?.rows;
             prop_assert!(page.len() <= walk.limit);
+            // Also what ends the walk: a tier that went round in circles would go round for ever.
+            let beyond = |row: &Placed| {
+                if walk.backwards { row.order_key() < cursor } else { row.order_key() > cursor }
+            };
+            prop_assert!(page.iter().all(beyond), "a page is strictly beyond its cursor");
             let next = if walk.backwards { page.first() } else { page.last() };
             let Some(next) = next else { break };
             cursor = next.order_key();
