@@ -2,19 +2,45 @@
 //!
 //! This crate knows no tier: [`service`] says what it needs of the stages behind it, and the wiring provides that.
 
+mod engine;
+mod gate;
+mod http;
 mod limits;
+mod metrics;
 mod parts;
 mod schema;
 pub mod service;
+mod ws;
+
+use std::sync::Arc;
 
 pub use limits::{Limits, WebSocketLimits};
 pub use parts::ApiParts;
 pub use schema::error::ErrorCode;
 pub use schema::sdl;
 
-/// The whole HTTP interface.
+/// The whole HTTP interface: `/graphql` (with WebSockets), `/livez`, `/readyz`, `/metrics`, `/` and `/graphiql`.
+///
+/// The server that it is given to must bound the time in which a client sends the *head* of a request, and the number
+/// of its connections; bodies, answers and WebSockets are bounded here. It needs HTTP/1.1 upgrades
+/// (`serve_connection_with_upgrades` or `axum::serve`).
 pub fn router(parts: ApiParts) -> axum::Router {
-    use axum::routing::get;
-    drop(parts);
-    axum::Router::new().route("/livez", get(|| async { "ok" }))
+    let ApiParts { service, health, mut registry, limits, cursor_secret, allowed_origins, shutdown, sockets } =
+        parts;
+    let cursors = schema::cursor::Cursors::new(&cursor_secret);
+    let backend = schema::Backend { service, cursors, bulk_entries: limits.bulk_entries };
+    let engine = engine::Engine { schema: schema::build(Arc::new(backend)), gate: gate::Gate::new(&limits) };
+    let metrics = metrics::Metrics::new(&mut registry);
+    let places = ws::Places::new(limits.websocket.connections);
+    http::router(Arc::new(http::Server {
+        engine,
+        limits,
+        metrics,
+        registry,
+        health,
+        allowed_origins,
+        shutdown,
+        sockets,
+        places,
+    }))
 }

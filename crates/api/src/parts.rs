@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::limits::Limits;
 use crate::service::{Health, Service};
@@ -24,4 +25,7 @@ pub struct ApiParts {
     pub allowed_origins: Vec<String>,
     /// When cancelled, WebSockets are closed with 1001 and no new ones are taken.
     pub shutdown: CancellationToken,
+    /// Every WebSocket runs under it: close it and wait for it after `shutdown`, since a server that drains its HTTP
+    /// connections knows nothing of those that were upgraded.
+    pub sockets: TaskTracker,
 }

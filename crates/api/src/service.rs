@@ -189,6 +189,11 @@ pub struct Change {
     pub rows: Vec<Row>,
 }
 
+/// The changes of a board.
+pub type Changes = BoxStream<'static, Result<Arc<Change>, Trouble>>;
+/// The changes of what one player has; `None`: no record (any more).
+pub type RankChanges = BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>;
+
 /// The stages behind the API.
 ///
 /// Writes return when the wanted level is reached, or say honestly that it was not. Reads never block writes.
@@ -254,18 +259,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// The present top of a board now and after every change, coalesced; holds at least `first` rows if there are
     /// that many. Ends when the server closes.
-    fn changes(
-        &self,
-        id: &LeaderboardId,
-        first: usize,
-    ) -> Result<BoxStream<'static, Result<Arc<Change>, Trouble>>, BoardError>;
+    fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError>;
 
     /// What one player has now and after every change of it or of its rank, coalesced; `None`: no record (any more).
-    fn rank_changes(
-        &self,
-        id: &LeaderboardId,
-        player: &PlayerId,
-    ) -> Result<BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>, BoardError>;
+    fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError>;
 }
 
 /// One line of `/readyz?verbose`.

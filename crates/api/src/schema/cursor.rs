@@ -31,8 +31,11 @@ impl InvalidCursor {
 
 impl Cursors {
     /// Cursors sealed with `secret`, which every process of a deployment shares.
-    pub(crate) fn new(secret: &[u8; 32]) -> Option<Self> {
-        Some(Self { keyed: Hmac::new_from_slice(secret).ok()? })
+    pub(crate) fn new(secret: &[u8; 32]) -> Self {
+        // A key shorter than the hash's block is filled up with zeros, as HMAC does by itself.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(secret);
+        Self { keyed: Hmac::new(&block.into()) }
     }
 
     /// The cursor of a place on a season.
@@ -130,7 +133,7 @@ mod tests {
 
     #[test]
     fn comes_back_only_where_it_belongs() {
-        let cursors = Cursors::new(&[7; 32]).unwrap();
+        let cursors = Cursors::new(&[7; 32]);
         let rules = Rules::default();
         let standing = Standing::new(&rules, Score::MAX, Score::MIN, Stamp::from_raw(12_345).unwrap());
         let key = OrderKey { standing, player: PlayerId::new("玩家 1").unwrap() };
@@ -138,7 +141,7 @@ mod tests {
         assert_eq!(cursors.read_row(&board("daily"), 3, &rules, &text), Ok(key.clone()));
         assert_eq!(cursors.read_row(&board("daily"), 2, &rules, &text), Err(InvalidCursor));
         assert_eq!(cursors.read_row(&board("dail"), 3, &rules, &text), Err(InvalidCursor));
-        let other = Cursors::new(&[8; 32]).unwrap();
+        let other = Cursors::new(&[8; 32]);
         assert_eq!(other.read_row(&board("daily"), 3, &rules, &text), Err(InvalidCursor));
         for cut in 0..text.len() {
             assert_eq!(cursors.read_row(&board("daily"), 3, &rules, &text[..cut]), Err(InvalidCursor));

@@ -20,6 +20,7 @@ mod enums;
 pub(crate) mod error;
 mod input;
 mod leaderboard;
+pub(crate) mod limits_of_rows;
 mod mutation;
 mod payload;
 mod query;

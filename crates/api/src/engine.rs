@@ -1,0 +1,169 @@
+//! Runs GraphQL requests for both transports: through the gate, then through the schema.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response, ServerError, Value, Variables};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::gate::{Document, Gate};
+use crate::metrics::{Kind, Measure, Outcome};
+use crate::schema::Schema;
+use crate::schema::error::ErrorCode;
+
+/// The parameters of a GraphQL request, as JSON has them.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Parameters {
+    #[serde(default)]
+    pub(crate) query: Option<String>,
+    #[serde(default)]
+    pub(crate) operation_name: Option<String>,
+    /// Null is none.
+    #[serde(default)]
+    pub(crate) variables: Variables,
+    /// Must be an object; nothing in it is used.
+    #[serde(default, rename = "extensions")]
+    pub(crate) _extensions: Option<std::collections::HashMap<String, IgnoredAny>>,
+}
+
+/// A response: `data` is left out when nothing was executed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<ServerError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Value>,
+}
+
+impl Answer {
+    /// A request that was refused before anything of it was executed.
+    pub(crate) fn refused(errors: Vec<ServerError>) -> Self {
+        Self { errors, data: None }
+    }
+
+    /// Whether nothing was executed.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.data.is_none()
+    }
+
+    /// What the library says, which gives `data: null` also for a request that it refused. An error of a field says where
+    /// the field is; one of the request does not.
+    fn of(response: Response) -> Self {
+        let executed = response.data != Value::Null
+            || response.errors.is_empty()
+            || response.errors.iter().any(|error| !error.path.is_empty());
+        let mut errors = response.errors;
+        if !executed {
+            errors.iter_mut().for_each(with_code);
+        }
+        Self { errors, data: executed.then_some(response.data) }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.errors.is_empty(), self.is_refusal()) {
+            (true, _) => Outcome::ok,
+            (false, true) => Outcome::refused,
+            (false, false) => Outcome::failed,
+        }
+    }
+
+    /// The answer as JSON.
+    pub(crate) fn to_json(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(256);
+        match serde_json::to_writer(&mut bytes, self) {
+            Ok(()) => bytes,
+            // Values are strings, numbers, lists and objects by string: there is nothing that could fail.
+            Err(_) => {
+                br#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}"#.to_vec()
+            }
+        }
+    }
+}
+
+/// Gives an error of validation a code, as all others have one.
+fn with_code(error: &mut ServerError) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        extensions.set("code", ErrorCode::BadRequest.as_str());
+    }
+}
+
+/// A request that has passed the gate.
+pub(crate) struct Prepared {
+    document: Arc<Document>,
+    operation_name: Option<String>,
+    variables: Variables,
+    pub(crate) operation: OperationType,
+}
+
+impl Prepared {
+    fn request(self) -> Request {
+        let mut request = Request::new(String::new()).variables(self.variables);
+        request.operation_name = self.operation_name;
+        request.set_parsed_query(self.document.parsed.clone());
+        request
+    }
+}
+
+/// The schema behind its gate.
+pub(crate) struct Engine {
+    pub(crate) schema: Schema,
+    pub(crate) gate: Gate,
+}
+
+impl Engine {
+    /// Takes a request through the gate; `measure` learns what kind of operation it is.
+    pub(crate) fn prepare(
+        &self,
+        parameters: Parameters,
+        measure: &mut Measure<'_>,
+    ) -> Result<Prepared, Vec<ServerError>> {
+        let prepared = self.pass(parameters, measure);
+        if prepared.is_err() {
+            measure.outcome = Outcome::refused;
+        }
+        prepared
+    }
+
+    fn pass(&self, parameters: Parameters, measure: &mut Measure<'_>) -> Result<Prepared, Vec<ServerError>> {
+        let Some(query) = parameters.query else {
+            return Err(vec![ErrorCode::BadRequest.request_error("the request has no query")]);
+        };
+        let document = self.gate.document(&query)?;
+        let chosen = document.choose(parameters.operation_name.as_deref()).map_err(|error| vec![error])?;
+        let operation = chosen.kind();
+        measure.kind = match operation {
+            OperationType::Query => Kind::query,
+            OperationType::Mutation => Kind::mutation,
+            OperationType::Subscription => Kind::subscription,
+        };
+        self.gate.check(&chosen, &parameters.variables)?;
+        let (operation_name, variables) = (parameters.operation_name, parameters.variables);
+        Ok(Prepared { document, operation_name, variables, operation })
+    }
+
+    /// Runs a query or a mutation.
+    pub(crate) async fn execute(&self, prepared: Prepared, measure: &mut Measure<'_>) -> Answer {
+        // A panic would cut the connection without an answer, and others' requests with it. It is a defect all the same.
+        let run = AssertUnwindSafe(self.schema.execute(prepared.request())).catch_unwind();
+        let answer = match run.await {
+            Ok(response) => Answer::of(response),
+            Err(_) => Answer {
+                errors: vec![ErrorCode::Internal.request_error("internal error")],
+                data: Some(Value::Null),
+            },
+        };
+        measure.outcome = answer.outcome();
+        answer
+    }
+
+    /// Runs a subscription.
+    pub(crate) fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Answer> {
+        self.schema.execute_stream(prepared.request()).map(Answer::of).boxed()
+    }
+}

@@ -1,0 +1,210 @@
+//! `/graphql`: POST for all operations but subscriptions, GET for queries, and the way to a WebSocket.
+//!
+//! Ours, since the library's own runs mutations sent by GET or as `text/plain`, which any page on the web can make a browser
+//! send. A body must say that it is JSON, which a browser asks about first (and is told no, see [`super::cors`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::Variables;
+use async_graphql::parser::types::OperationType;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::negotiate::{self, Media};
+use super::{Server, answer, cors};
+use crate::engine::{Answer, Parameters};
+use crate::limits::Limits;
+use crate::ws;
+
+/// A body that is too long is read to its end (and forgotten) up to so many times the limit: a client that is still writing
+/// would otherwise see a broken connection instead of the answer.
+const DRAINED: usize = 4;
+
+/// Everything that comes to `/graphql`.
+pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+    if ws::is_upgrade(request.headers()) {
+        return ws::upgrade(server, request).await;
+    }
+    if request.method() == Method::OPTIONS {
+        return cors::preflight(&server, request.headers());
+    }
+    let origin = cors::allowed(&server, request.headers());
+    let mut response = respond(&server, request).await;
+    cors::allow(&mut response, origin);
+    response
+}
+
+async fn respond(server: &Server, request: Request) -> Response {
+    let Some(media) = negotiate::accepted(request.headers()) else {
+        let message = "answers are application/graphql-response+json or application/json";
+        return answer::refused(StatusCode::NOT_ACCEPTABLE, Media::Json, message);
+    };
+    match *request.method() {
+        Method::POST => post(server, request, media).await,
+        Method::GET | Method::HEAD => get(server, request.uri().query().unwrap_or(""), media).await,
+        _ => answer::not_allowed(media, "GET, HEAD, POST", "use POST, or GET for queries"),
+    }
+}
+
+async fn post(server: &Server, request: Request, media: Media) -> Response {
+    let (parts, body) = request.into_parts();
+    if !negotiate::is_json(&parts.headers) {
+        let message = "send the request as application/json";
+        return answer::closing(answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, media, message));
+    }
+    let body = match read(&parts.headers, body, &server.limits).await {
+        Ok(body) => body,
+        Err((status, message)) => return answer::closing(answer::refused(status, media, &message)),
+    };
+    let parameters = match parameters(&body) {
+        Ok(parameters) => parameters,
+        Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
+    };
+    drop(body);
+    run(server, parameters, media, false).await
+}
+
+async fn get(server: &Server, query: &str, media: Media) -> Response {
+    match query_parameters(query) {
+        Ok(parameters) => run(server, parameters, media, true).await,
+        Err(message) => answer::refused(StatusCode::BAD_REQUEST, media, &message),
+    }
+}
+
+async fn run(server: &Server, parameters: Parameters, media: Media, only_queries: bool) -> Response {
+    if parameters.query.is_none() {
+        return answer::refused(StatusCode::BAD_REQUEST, media, "the request has no query");
+    }
+    let mut measure = server.metrics.begin();
+    let prepared = match server.engine.prepare(parameters, &mut measure) {
+        Ok(prepared) => prepared,
+        Err(errors) => return answer::graphql(&Answer::refused(errors), media),
+    };
+    match prepared.operation {
+        OperationType::Subscription => {
+            measure.outcome = crate::metrics::Outcome::refused;
+            let message =
+                "subscriptions are served over a WebSocket on this path, subprotocol graphql-transport-ws";
+            answer::refused(StatusCode::BAD_REQUEST, media, message)
+        }
+        OperationType::Mutation if only_queries => {
+            measure.outcome = crate::metrics::Outcome::refused;
+            answer::not_allowed(media, "POST", "send mutations by POST")
+        }
+        OperationType::Mutation | OperationType::Query => {
+            let answer = server.engine.execute(prepared, &mut measure).await;
+            answer::graphql(&answer, media)
+        }
+    }
+}
+
+/// Reads a body within the limits of length and time.
+async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, (StatusCode, String)> {
+    let too_long =
+        || (StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {} bytes", limits.body_bytes));
+    let most = limits.body_bytes;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let reading = async {
+        match announced {
+            Some(length) if length > most => {
+                if length <= most.saturating_mul(DRAINED) {
+                    drain(body).await;
+                }
+                Err(too_long())
+            }
+            _ => match Limited::new(body, most).collect().await {
+                Ok(body) => Ok(body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
+                Err(_) => Err((StatusCode::BAD_REQUEST, "the body could not be read to its end".to_owned())),
+            },
+        }
+    };
+    let timeout = Duration::from_millis(limits.body_timeout_ms);
+    let slow = |_| (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive".to_owned());
+    tokio::time::timeout(timeout, reading).await.map_err(slow)?
+}
+
+async fn drain(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// The parameters in a body. Only an object: an array would be a batch, and would also pass for the fields in their order.
+fn parameters(body: &[u8]) -> Result<Parameters, String> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => {
+            serde_json::from_slice(body).map_err(|error| format!("the body is no GraphQL request: {error}"))
+        }
+        Some(b'[') => Err("batches are not supported: send one request at a time".to_owned()),
+        _ => Err("the body must be a JSON object".to_owned()),
+    }
+}
+
+/// The parameters in a query string.
+fn query_parameters(query: &str) -> Result<Parameters, String> {
+    let mut parameters = Parameters::default();
+    let mut seen = [false; 4];
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let at = match &*name {
+            "query" => 0,
+            "operationName" => 1,
+            "variables" => 2,
+            "extensions" => 3,
+            _ => continue,
+        };
+        if std::mem::replace(&mut seen[at], true) {
+            return Err(format!("{name} is given twice"));
+        }
+        match at {
+            0 => parameters.query = Some(value.into_owned()),
+            1 => parameters.operation_name = Some(value.into_owned()).filter(|name| !name.is_empty()),
+            2 if !value.is_empty() => parameters.variables = object::<Variables>(&name, &value)?,
+            3 if !value.is_empty() => {
+                object::<std::collections::HashMap<String, serde::de::IgnoredAny>>(&name, &value)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(parameters)
+}
+
+/// JSON inside a query string.
+fn object<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| format!("{name} must be a JSON object: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_object_is_a_request() {
+        assert!(
+            parameters(br#" {"query": "{a}", "variables": null, "extensions": {"x": [1]}, "other": 1}"#)
+                .is_ok()
+        );
+        for bad in [
+            &b""[..],
+            b"null",
+            b"[]",
+            br#"[{"query": "{a}"}]"#,
+            br#"["{a}"]"#,
+            br#"{"query": 1}"#,
+            br#"{"query": "{a}", "variables": [1]}"#,
+            br#"{"query": "{a}", "variables": "{}"}"#,
+            br#"{"query": "{a}", "extensions": 1}"#,
+            br#"{"query": "{a}", "operationName": {}}"#,
+            br#"{"query": "{a}", "query": "{b}"}"#,
+            br#"{"query": "{a}"} x"#,
+            b"{\"query\": \"\xff\"}",
+        ] {
+            assert!(parameters(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+        }
+        let deep = format!("{{\"variables\": {}", "[".repeat(1 << 20));
+        assert!(parameters(deep.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,150 @@
+//! What the API counts, in base units, under `hiscore_`. No label ever holds an id.
+
+use std::time::{Duration, Instant};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// What kind of operation a request ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types)] // the variants are the values of the label
+pub(crate) enum Kind {
+    query,
+    mutation,
+    subscription,
+    /// None: refused before it was known.
+    none,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types)] // the variants are the values of the label
+pub(crate) enum Outcome {
+    /// Without errors (user errors in a payload are none).
+    ok,
+    /// Refused before anything was executed.
+    refused,
+    /// Executed, with errors in some fields.
+    failed,
+    /// The client was gone before it ended.
+    dropped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: Kind,
+    outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    operation: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusLabel {
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CloseLabel {
+    code: u16,
+}
+
+/// The metrics of the API.
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<KindLabel, Histogram>,
+    responses: Family<StatusLabel, Counter>,
+    closes: Family<CloseLabel, Counter>,
+    /// WebSockets open.
+    pub(crate) connections: Gauge,
+    /// Operations under way over WebSockets, subscriptions above all.
+    pub(crate) operations: Gauge,
+    /// Events sent to subscribers.
+    pub(crate) events: Counter,
+}
+
+/// 100 µs to about 3 s.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.0, 16))
+}
+
+impl Metrics {
+    /// Registers them.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(seconds),
+            responses: Family::default(),
+            closes: Family::default(),
+            connections: Gauge::default(),
+            operations: Gauge::default(),
+            events: Counter::default(),
+        };
+        registry.register(
+            "hiscore_graphql_requests",
+            "GraphQL requests by kind of operation and how they ended",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "hiscore_graphql_request_duration",
+            "From a read body to a written answer; of subscriptions, to the first event",
+            Unit::Seconds,
+            metrics.durations.clone(),
+        );
+        registry.register(
+            "hiscore_http_responses",
+            "HTTP responses by status, of all paths",
+            metrics.responses.clone(),
+        );
+        registry.register("hiscore_websocket_connections", "WebSockets open", metrics.connections.clone());
+        registry.register(
+            "hiscore_websocket_operations",
+            "Operations under way over WebSockets, subscriptions above all",
+            metrics.operations.clone(),
+        );
+        registry.register("hiscore_websocket_events", "Events sent to subscribers", metrics.events.clone());
+        registry.register(
+            "hiscore_websocket_closes",
+            "WebSockets closed, by the code of the close frame that was sent; 1005 without one",
+            metrics.closes.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn responded(&self, status: u16) {
+        self.responses.get_or_create(&StatusLabel { status }).inc();
+    }
+
+    pub(crate) fn closed(&self, code: u16) {
+        self.closes.get_or_create(&CloseLabel { code }).inc();
+    }
+
+    /// Begins to measure a request.
+    pub(crate) fn begin(&self) -> Measure<'_> {
+        Measure { metrics: self, started: Instant::now(), kind: Kind::none, outcome: Outcome::dropped }
+    }
+}
+
+/// A request under way; counted when it is dropped, so that one whose client left is counted too.
+pub(crate) struct Measure<'a> {
+    metrics: &'a Metrics,
+    started: Instant,
+    pub(crate) kind: Kind,
+    pub(crate) outcome: Outcome,
+}
+
+impl Drop for Measure<'_> {
+    fn drop(&mut self) {
+        let took: Duration = self.started.elapsed();
+        let labels = RequestLabels { operation: self.kind, outcome: self.outcome };
+        self.metrics.requests.get_or_create(&labels).inc();
+        self.metrics.durations.get_or_create(&KindLabel { operation: self.kind }).observe(took.as_secs_f64());
+    }
+}
