@@ -5,6 +5,7 @@
 
 pub mod coalesce;
 pub mod health;
+pub mod listen;
 pub mod metrics;
 pub mod recover;
 pub mod scoreboard;

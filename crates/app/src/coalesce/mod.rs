@@ -148,7 +148,7 @@ impl FunnelParts {
         loop {
             let open = self.pressure.wait(&self.store, pause);
             let done = self.round();
-            self.pressure.report(done.as_ref().map(|()| ()));
+            self.pressure.report(done.as_ref().copied());
             pause = match &done {
                 Ok(()) => self.interval,
                 // Doubled with each failure. There is one funnel, so nobody to keep out of step with.

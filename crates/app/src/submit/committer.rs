@@ -84,9 +84,14 @@ impl CommitterParts {
                 }
                 continue;
             }
-            let pending: Vec<Pending> = requests.drain(..).map(|request| self.judge(request)).collect();
-            self.commit(pending);
+            self.step(requests.drain(..));
         }
+    }
+
+    /// One batch: judges, syncs, shows, answers.
+    pub fn step(&mut self, requests: impl IntoIterator<Item = Request>) {
+        let pending = requests.into_iter().map(|request| self.judge(request)).collect();
+        self.commit(pending);
     }
 
     fn judge(&mut self, request: Request) -> Pending {

@@ -18,6 +18,7 @@ use super::codec::{row_key, season_prefix};
 use crate::disk::{Disk, DiskFile};
 
 const FILE: &str = "table.redb";
+const FILE_BEING_MADE: &str = "table.redb.new";
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 const BOARDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("boards");
 /// (board, player) → the latest season in which the player has a row, where that is not the first.
@@ -141,6 +142,9 @@ impl Table {
         cache: usize,
         fresh: Deployment,
     ) -> Result<(Self, Deployment), TableError> {
+        if !disk.list().map_err(io_error)?.iter().any(|file| file == FILE) {
+            make(disk.as_ref(), cache, &fresh)?;
+        }
         let mut table = Self {
             disk,
             cache,
@@ -149,13 +153,8 @@ impl Table {
             snapshot: RwLock::new(None),
         };
         table.reopen()?;
-        let deployment = match table.meta(DEPLOYMENT, get_deployment)? {
-            Some(deployment) => deployment,
-            None => {
-                table.create_tables(&fresh)?;
-                fresh
-            }
-        };
+        let deployment = table.meta(DEPLOYMENT, get_deployment)?;
+        let deployment = deployment.ok_or(Corrupt("it does not say what it was made for"))?;
         table.window = deployment.window;
         Ok((table, deployment))
     }
@@ -170,30 +169,10 @@ impl Table {
         // redb must let go of the file before it is opened again.
         *self.snapshot.write() = None;
         *database = None;
-        let file = match self.disk.list().map_err(io_error)?.iter().any(|file| file == FILE) {
-            true => self.disk.open(FILE),
-            false => self.disk.create(FILE, 0),
-        };
-        let opened = Builder::new()
-            .set_cache_size(self.cache)
-            .create_with_backend(Backend(file.map_err(io_error)?))?;
+        let opened = open_database(self.disk.open(FILE).map_err(io_error)?, self.cache)?;
         *self.snapshot.write() = Some(Arc::new(Snapshot(opened.begin_read()?)));
         *database = Some(opened);
         Ok(())
-    }
-
-    fn create_tables(&self, deployment: &Deployment) -> Result<(), TableError> {
-        self.transact(|transaction| {
-            transaction.open_table(ROWS)?;
-            transaction.open_table(BOARDS)?;
-            transaction.open_table(LATEST)?;
-            let mut out = Vec::new();
-            put_u64(&mut out, u64::from(deployment.shards));
-            put_u64(&mut out, deployment.window as u64);
-            out.extend_from_slice(&deployment.secret);
-            transaction.open_table(META)?.insert(DEPLOYMENT, out.as_slice())?;
-            Ok(())
-        })
     }
 
     /// Writes a bulk: all of it, or after an error none of it. After an error the table is closed until reopened.
@@ -236,9 +215,7 @@ impl Table {
         let mut guard = self.database.lock();
         let database = guard.as_ref().ok_or(TableError::Closed)?;
         let done = (|| {
-            let mut transaction = database.begin_write()?;
-            // A restart after a crash must not walk the whole file: redb keeps its allocator's state in each commit.
-            transaction.set_quick_repair(true);
+            let transaction = begin(database)?;
             work(&transaction)?;
             transaction.commit()?;
             Ok(Arc::new(Snapshot(database.begin_read()?)))
@@ -285,10 +262,7 @@ impl Table {
         decode: impl FnOnce(&mut Reader<'_>) -> Result<T, Corrupt>,
     ) -> Result<Option<T>, TableError> {
         let snapshot = self.snapshot()?;
-        let table = match snapshot.0.open_table(META) {
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-            table => table?,
-        };
+        let table = snapshot.0.open_table(META)?;
         let Some(value) = table.get(key)? else { return Ok(None) };
         let mut reader = Reader::new(value.value());
         let decoded = decode(&mut reader)?;
@@ -357,6 +331,34 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Makes a table under another name first: a crash must not leave half of one under the name that counts.
+fn make(disk: &dyn Disk, cache: usize, deployment: &Deployment) -> Result<(), TableError> {
+    let database = open_database(disk.create(FILE_BEING_MADE, 0).map_err(io_error)?, cache)?;
+    let transaction = begin(&database)?;
+    transaction.open_table(ROWS)?;
+    transaction.open_table(BOARDS)?;
+    transaction.open_table(LATEST)?;
+    let mut out = Vec::new();
+    put_u64(&mut out, u64::from(deployment.shards));
+    put_u64(&mut out, deployment.window as u64);
+    out.extend_from_slice(&deployment.secret);
+    transaction.open_table(META)?.insert(DEPLOYMENT, out.as_slice())?;
+    transaction.commit()?;
+    drop(database);
+    disk.rename(FILE_BEING_MADE, FILE).map_err(io_error)
+}
+
+fn open_database(file: Arc<dyn DiskFile>, cache: usize) -> Result<Database, TableError> {
+    Ok(Builder::new().set_cache_size(cache).create_with_backend(Backend(file))?)
+}
+
+fn begin(database: &Database) -> Result<redb::WriteTransaction, TableError> {
+    let mut transaction = database.begin_write()?;
+    // A restart after a crash must not walk the whole file: redb keeps its allocator's state in each commit.
+    transaction.set_quick_repair(true);
+    Ok(transaction)
 }
 
 fn get_deployment(reader: &mut Reader<'_>) -> Result<Deployment, Corrupt> {

@@ -1,0 +1,141 @@
+//! The `hiscore` binary: arguments to a role, signals to a shutdown, errors to an exit code.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use hiscore::serve::Server;
+use hiscore_config::{Command, Failure, LogFormat, ServeSettings, SimulateSettings};
+use hiscore_simulate::Console;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// What a shell shows of a process that was interrupted.
+const ABORTED: i32 = 130;
+
+fn main() -> ExitCode {
+    match hiscore_config::parse(std::env::args_os(), &|name| std::env::var_os(name)) {
+        Ok(Command::Print(text)) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Schema) => {
+            print!("{}", hiscore_api::sdl());
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Serve(settings)) => in_runtime(serve(*settings)),
+        Ok(Command::Simulate(settings)) => in_runtime(simulate(*settings)),
+        Err(failure) => {
+            eprint!("{}", failure.message);
+            ExitCode::from(Failure::EXIT_CODE)
+        }
+    }
+}
+
+fn in_runtime(work: impl Future<Output = Result<u8, String>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the operating system gives no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(work);
+    // A task that does not end must not hold up a process that has done what it had to.
+    runtime.shutdown_background();
+    match code {
+        Ok(code) => ExitCode::from(code),
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: ServeSettings) -> Result<u8, String> {
+    start_log(&settings)?;
+    let shutdown = stop_on_signals()?;
+    let (auto_create, folder) = (settings.auto_create, settings.data_dir.display().to_string());
+    let server = Server::open(settings).await.map_err(|error| error.to_string())?;
+    greet(&format!("http://{}", server.address()), &folder, auto_create);
+    let ready = || tracing::info!("ready");
+    server.run(shutdown, ready).await.map_err(|error| error.to_string())?;
+    Ok(0)
+}
+
+fn greet(url: &str, folder: &str, auto_create: bool) {
+    let mutation = if auto_create {
+        "mutation { submitScore(input: { leaderboardId: \\\"demo\\\", playerId: \\\"you\\\", score: 42 }) { ack record { rank score } } }"
+    } else {
+        "mutation { createLeaderboard(input: { id: \\\"demo\\\" }) { leaderboard { id } userErrors { message } } }"
+    };
+    println!("hiscore {}", env!("CARGO_PKG_VERSION"));
+    println!("  score board  {url}/");
+    println!("  GraphiQL     {url}/graphiql");
+    println!("  metrics      {url}/metrics");
+    println!("  data         {folder}");
+    println!(
+        "  try          curl -s {url}/graphql -H 'content-type: application/json' -d '{{\"query\":\"{mutation}\"}}'"
+    );
+}
+
+async fn simulate(settings: SimulateSettings) -> Result<u8, String> {
+    let stop = stop_on_signals()?;
+    let terminal = std::io::stderr().is_terminal();
+    let mut console = Console::new(std::io::stderr(), terminal);
+    match hiscore_simulate::run(&settings, &mut console, stop).await {
+        Ok(report) => {
+            let text = if settings.json { report.json() } else { report.text() };
+            println!("{}", text.trim_end());
+            Ok(report.exit_code())
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            Ok(hiscore_simulate::Error::EXIT_CODE)
+        }
+    }
+}
+
+fn start_log(settings: &ServeSettings) -> Result<(), String> {
+    let filter: Targets =
+        settings.log.parse().map_err(|error| format!("--log {:?}: {error}", settings.log))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let terminal = std::io::stderr().is_terminal();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal);
+    match settings.log_format {
+        LogFormat::Text => registry.with(layer).init(),
+        LogFormat::Json => registry.with(layer.json()).init(),
+    }
+    Ok(())
+}
+
+/// A token that the first SIGINT or SIGTERM cancels. The second ends the process on the spot, which is safe at any
+/// time: whatever was acknowledged is on the disk.
+fn stop_on_signals() -> Result<CancellationToken, String> {
+    let refused = |error: std::io::Error| format!("signals cannot be handled: {error}");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        told.cancel();
+        next().await;
+        eprintln!("stopped at once");
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the user asked twice, and does not want to wait for anything"
+        )]
+        std::process::exit(ABORTED);
+    });
+    Ok(stop)
+}
