@@ -46,7 +46,7 @@ pub(crate) fn duration_in(text: &str, least: Duration, most: Duration) -> Result
     Ok(value)
 }
 
-/// A duration in the form that [`duration`] reads, to the millisecond.
+/// A duration as the command line takes it, to the millisecond.
 pub fn show_duration(value: Duration) -> String {
     let mut ms = u64::try_from(value.as_millis()).unwrap_or(u64::MAX);
     if ms == 0 {
@@ -88,7 +88,7 @@ pub(crate) fn bytes_in(text: &str, least: u64, most: u64) -> Result<u64, String>
     Ok(value)
 }
 
-/// A size in the form that [`bytes`] reads: the largest unit that holds it exactly.
+/// A size as the command line takes it: the largest unit that holds it exactly.
 pub fn show_bytes(value: u64) -> String {
     let (name, unit) = SIZE_UNITS
         .into_iter()
