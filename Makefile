@@ -1,0 +1,37 @@
+# hiscore: what there is to do. `make` alone tells.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+CARGO := cargo
+LISTEN ?= 127.0.0.1:8080
+DATA ?= data
+
+.PHONY: help run release test deny bench web tools clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: release ## build all, start the server with players on it, and print where the score board is
+	@LISTEN=$(LISTEN) DATA=$(DATA) scripts/run.sh
+
+release: web ## target/release/hiscore, the page inside
+	@$(CARGO) build --release --locked -p hiscore
+
+web: ## web/dist, the page
+	@scripts/tools.sh build
+	scripts/web.sh
+
+test: ## everything: format, lint, unit, conformance, faults, API audits, browser
+	@scripts/test.sh
+
+deny: ## licences, sources and bans of what we depend on
+	@scripts/tools.sh deny
+	$(CARGO) deny --locked check bans licenses sources
+
+bench: release ## what durable submissions cost, beside Redis in the same run
+	@scripts/tools.sh bench
+	python3 bench/run.py
+
+clean: ## what was built; the data folder stays
+	rm -rf target web/dist web/node_modules

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Everything that must hold, in phases that name themselves. The first that fails ends it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+begun=$SECONDS
+
+phase() {
+    echo
+    echo "== $1 (after $((SECONDS - begun)) s)"
+}
+
+phase "tools"
+scripts/tools.sh test
+cargo --version; node --version; chromium --version 2>/dev/null || true
+
+phase "tidy: house rules that a machine can check"
+scripts/tidy.sh
+
+phase "page: install, lint, unit tests, build"
+(cd web && npm ci --no-audit --no-fund && npm run lint && npm test && npm run build)
+
+phase "format"
+cargo fmt --all --check
+
+phase "dependencies: bans, licences, sources"
+cargo deny --locked check bans licenses sources
+
+phase "lint"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+phase "build"
+cargo build --workspace --all-targets --locked
+
+phase "unit, property, conformance and fault tests"
+cargo test --workspace --locked
+
+export HISCORE_BIN=$PWD/target/debug/hiscore
+
+phase "API: audits, WebSocket protocol, introspection"
+(cd tests/api && npm ci --no-audit --no-fund && npm test)
+
+phase "browser: the page in Chromium"
+(cd web && npm run e2e)
+
+phase "simulator: play, then account for every acknowledged submission"
+scripts/play.sh
+
+echo
+echo "All of it holds, in $((SECONDS - begun)) s."
