@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hiscore_score::{PlayerId, Record, Stamp, VersionId};
 use parking_lot::{Mutex, RwLock};
 use redb::{
-    Builder, Database, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+    Builder, Database, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
 };
 
 use super::bytes::{Corrupt, Reader, put_u64};
@@ -105,8 +105,25 @@ pub struct Table {
     snapshot: RwLock<Option<Arc<Snapshot>>>,
 }
 
-/// A consistent view of the table.
-struct Snapshot(ReadTransaction);
+/// A consistent view of the table. Opened once, since opening costs as much as reading a row.
+struct Snapshot {
+    rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    latest: ReadOnlyTable<(u32, &'static str), u32>,
+    boards: ReadOnlyTable<&'static str, &'static [u8]>,
+    meta: ReadOnlyTable<&'static str, &'static [u8]>,
+}
+
+impl Snapshot {
+    fn of(database: &Database) -> Result<Self, TableError> {
+        let transaction = database.begin_read()?;
+        Ok(Self {
+            rows: transaction.open_table(ROWS)?,
+            latest: transaction.open_table(LATEST)?,
+            boards: transaction.open_table(BOARDS)?,
+            meta: transaction.open_table(META)?,
+        })
+    }
+}
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -170,7 +187,7 @@ impl Table {
         *self.snapshot.write() = None;
         *database = None;
         let opened = open_database(self.disk.open(FILE).map_err(io_error)?, self.cache)?;
-        *self.snapshot.write() = Some(Arc::new(Snapshot(opened.begin_read()?)));
+        *self.snapshot.write() = Some(Arc::new(Snapshot::of(&opened)?));
         *database = Some(opened);
         Ok(())
     }
@@ -218,7 +235,7 @@ impl Table {
             let transaction = begin(database)?;
             work(&transaction)?;
             transaction.commit()?;
-            Ok(Arc::new(Snapshot(database.begin_read()?)))
+            Ok(Arc::new(Snapshot::of(database)?))
         })();
         match done {
             Ok(snapshot) => {
@@ -240,17 +257,17 @@ impl Table {
     }
 
     /// Reads from the present snapshot; once more if a failed write replaced it meanwhile.
-    fn read<T>(&self, work: impl Fn(&ReadTransaction) -> Result<T, TableError>) -> Result<T, TableError> {
+    fn read<T>(&self, work: impl Fn(&Snapshot) -> Result<T, TableError>) -> Result<T, TableError> {
         let before = self.snapshot.read().clone();
         let first = match &before {
-            Some(snapshot) => work(&snapshot.0),
+            Some(snapshot) => work(snapshot),
             None => Err(TableError::Closed),
         };
         first.or_else(|error| {
             // Whoever failed holds this lock until the file is open again.
             drop(self.database.lock());
             match self.snapshot.read().clone() {
-                Some(now) if !before.is_some_and(|before| Arc::ptr_eq(&before, &now)) => work(&now.0),
+                Some(now) if !before.is_some_and(|before| Arc::ptr_eq(&before, &now)) => work(&now),
                 _ => Err(error),
             }
         })
@@ -262,8 +279,7 @@ impl Table {
         decode: impl FnOnce(&mut Reader<'_>) -> Result<T, Corrupt>,
     ) -> Result<Option<T>, TableError> {
         let snapshot = self.snapshot()?;
-        let table = snapshot.0.open_table(META)?;
-        let Some(value) = table.get(key)? else { return Ok(None) };
+        let Some(value) = snapshot.meta.get(key)? else { return Ok(None) };
         let mut reader = Reader::new(value.value());
         let decoded = decode(&mut reader)?;
         reader.end()?;
@@ -284,9 +300,9 @@ impl Table {
 
     /// All boards.
     pub fn boards(&self) -> Result<Vec<BoardRow>, TableError> {
-        let table = self.snapshot()?.0.open_table(BOARDS)?;
+        let snapshot = self.snapshot()?;
         let mut boards = Vec::new();
-        for row in table.iter()? {
+        for row in snapshot.boards.iter()? {
             let (id, value) = row?;
             boards.push(get_board(id.value(), value.value())?);
         }
@@ -296,16 +312,16 @@ impl Table {
     /// One record.
     pub fn get(&self, key: &RowKey) -> Result<Option<Record>, TableError> {
         let bytes = row_key(key);
-        self.read(|transaction| {
-            let value = transaction.open_table(ROWS)?.get(bytes.as_slice())?;
+        self.read(|snapshot| {
+            let value = snapshot.rows.get(bytes.as_slice())?;
             Ok(value.map(|value| get_record(value.value(), self.window)).transpose()?)
         })
     }
 
     /// The latest season in which this player has a row, if it is not the first (of which this says nothing).
     pub fn latest(&self, board: BoardNumber, player: &PlayerId) -> Result<Option<VersionId>, TableError> {
-        self.read(|transaction| {
-            let version = transaction.open_table(LATEST)?.get((board, player.as_str()))?;
+        self.read(|snapshot| {
+            let version = snapshot.latest.get((board, player.as_str()))?;
             Ok(version.map(|version| version.value()))
         })
     }
@@ -318,9 +334,8 @@ impl Table {
         mut each: impl FnMut(PlayerId, Record) -> Result<(), E>,
     ) -> Result<(), E> {
         let snapshot = self.snapshot()?;
-        let table = snapshot.0.open_table(ROWS).map_err(TableError::from)?;
         let prefix = season_prefix(board, version);
-        let rows = table.range(prefix.as_slice()..).map_err(TableError::from)?;
+        let rows = snapshot.rows.range(prefix.as_slice()..).map_err(TableError::from)?;
         for row in rows {
             let (key, value) = row.map_err(TableError::from)?;
             if !key.value().starts_with(&prefix) {
