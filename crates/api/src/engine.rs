@@ -130,7 +130,11 @@ impl Engine {
         prepared
     }
 
-    fn pass(&self, parameters: Parameters, measure: &mut Measure<'_>) -> Result<Prepared, Vec<ServerError>> {
+    fn pass(
+        &self,
+        mut parameters: Parameters,
+        measure: &mut Measure<'_>,
+    ) -> Result<Prepared, Vec<ServerError>> {
         let Some(query) = parameters.query else {
             return Err(vec![ErrorCode::BadRequest.request_error("the request has no query")]);
         };
@@ -142,7 +146,7 @@ impl Engine {
             OperationType::Mutation => Kind::mutation,
             OperationType::Subscription => Kind::subscription,
         };
-        self.gate.check(&chosen, &parameters.variables)?;
+        self.gate.check(&chosen, &mut parameters.variables)?;
         let (operation_name, variables) = (parameters.operation_name, parameters.variables);
         Ok(Prepared { document, operation_name, variables, operation })
     }

@@ -1,16 +1,15 @@
 //! A parsed document with everything about it that does not depend on the variables checked once.
 
-use std::collections::HashSet;
-
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type,
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
 use async_graphql::parser::{Error as ParseError, parse_query};
-use async_graphql::{Name, Pos, Positioned, ServerError, Variables};
+use async_graphql::{Pos, ServerError, Variables};
 
-use super::coerce::{self, Source, Use};
+use super::coerce::{self, Source};
 use super::cost::{Counter, Cycle};
 use super::lexer;
+use super::literals::Check;
 use super::rows::Rows;
 use super::types::Types;
 use crate::limits::Limits;
@@ -89,10 +88,11 @@ impl Chosen<'_> {
         self.operation.ty
     }
 
-    /// Checks the values of the variables, and the rows that are asked for with them.
+    /// Checks the values of the variables, gives defaults to those that have none (the library forgets them in `@skip` and
+    /// `@include`), and checks the rows that are asked for.
     pub(crate) fn check(
         &self,
-        variables: &Variables,
+        variables: &mut Variables,
         types: &Types,
         limits: &Limits,
     ) -> Result<(), Vec<ServerError>> {
@@ -104,7 +104,12 @@ impl Chosen<'_> {
                     let problem = coerce::check(types, ty, false, value, Source::Json, &mut |_| {}).err();
                     problem.map(|problem| problem.at(name))
                 }
-                None if ty.nullable || definition.default_value.is_some() => None,
+                None if definition.default_value.is_some() => {
+                    let default = definition.default_value.as_ref().map(|value| value.node.clone());
+                    variables.insert(name.clone(), default.unwrap_or_default());
+                    None
+                }
+                None if ty.nullable => None,
                 None => Some((format!("a variable of type {ty} must be given"), vec![name.to_string()])),
             };
             if let Some((message, path)) = problem {
@@ -136,7 +141,8 @@ impl Chosen<'_> {
     }
 }
 
-fn root(operation: OperationType) -> &'static str {
+/// The name of the type that an operation begins at.
+pub(super) fn root(operation: OperationType) -> &'static str {
     match operation {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",
@@ -151,7 +157,7 @@ fn syntax(error: ParseError) -> ServerError {
 }
 
 /// An input against its type; `path` names it from the outside in.
-fn invalid(message: String, path: &[String], at: Pos) -> ServerError {
+pub(super) fn invalid(message: String, path: &[String], at: Pos) -> ServerError {
     let path = path.iter().map(String::as_str).collect::<Vec<_>>();
     let mut error = ErrorCode::Invalid.request_error_at(message, &path);
     error.locations = vec![at];
@@ -185,127 +191,4 @@ fn check_cost(document: &ExecutableDocument, limits: &Limits) -> Result<(), Vec<
         }
     }
     Ok(())
-}
-
-/// Checks one operation: the types of its variables and every literal in it.
-struct Check<'a> {
-    types: &'a Types,
-    document: &'a ExecutableDocument,
-    operation: &'a OperationDefinition,
-    /// Fragments that were walked for this operation.
-    walked: HashSet<&'a Name>,
-}
-
-impl<'a> Check<'a> {
-    fn new(types: &'a Types, document: &'a ExecutableDocument, operation: &'a OperationDefinition) -> Self {
-        Self { types, document, operation, walked: HashSet::new() }
-    }
-
-    fn run(mut self) -> Result<(), Vec<ServerError>> {
-        for definition in &self.operation.variable_definitions {
-            let (name, ty) = (&definition.node.name, &definition.node.var_type);
-            if !self.types.is_input(&ty.node) {
-                let message = format!("{} is no type that a variable can have", ty.node);
-                return Err(vec![invalid(message, &[name.node.to_string()], ty.pos)]);
-            }
-            if let Some(default) = &definition.node.default_value {
-                coerce::check(self.types, &ty.node, false, &default.node, Source::Document, &mut |_| {})
-                    .map_err(|problem| {
-                        let (message, path) = problem.at(&name.node);
-                        vec![invalid(
-                            format!("the default of ${}: {message}", path.join(".")),
-                            &path,
-                            default.pos,
-                        )]
-                    })?;
-            }
-        }
-        if self.operation.ty == OperationType::Subscription {
-            self.one_field()?;
-        }
-        self.selection(root(self.operation.ty), &self.operation.selection_set.node)
-            .map_err(|error| vec![*error])
-    }
-
-    /// A subscription is one stream. The library starts none at all for a field inside a fragment, and several for several.
-    fn one_field(&self) -> Result<(), Vec<ServerError>> {
-        match self.operation.selection_set.node.items.as_slice() {
-            [item] if matches!(item.node, Selection::Field(_)) => Ok(()),
-            _ => {
-                let message =
-                    "a subscription must have exactly one field, directly in it and not in a fragment";
-                Err(vec![ErrorCode::BadRequest.request_error(message)])
-            }
-        }
-    }
-
-    fn selection(&mut self, parent: &str, set: &'a SelectionSet) -> Result<(), Box<ServerError>> {
-        for item in &set.items {
-            match &item.node {
-                Selection::Field(field) => self.field(parent, field)?,
-                Selection::InlineFragment(fragment) => {
-                    let on = fragment.node.type_condition.as_ref().map_or(parent, |on| &on.node.on.node);
-                    self.selection(on, &fragment.node.selection_set.node)?;
-                }
-                Selection::FragmentSpread(spread) => {
-                    let name = &spread.node.fragment_name.node;
-                    if let Some(fragment) = self.document.fragments.get(name)
-                        && self.walked.insert(name)
-                    {
-                        let on = &fragment.node.type_condition.node.on.node;
-                        self.selection(on, &fragment.node.selection_set.node)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn field(
-        &mut self,
-        parent: &str,
-        field: &'a Positioned<async_graphql::parser::types::Field>,
-    ) -> Result<(), Box<ServerError>> {
-        // Unknown fields and those of introspection are left to the library.
-        let Some(known) = self.types.field(parent, &field.node.name.node) else { return Ok(()) };
-        for (name, value) in &field.node.arguments {
-            let Some(argument) = known.arguments.get(&name.node) else { continue };
-            let mut misused = None;
-            let mut used = |used: Use<'a>| {
-                if !self.may_use(&used) {
-                    misused.get_or_insert((used.variable.clone(), used.ty.clone()));
-                }
-            };
-            let checked = coerce::check(
-                self.types,
-                &argument.ty,
-                argument.has_default,
-                &value.node,
-                Source::Document,
-                &mut used,
-            );
-            let (message, path) = match (checked, misused) {
-                (Err(problem), _) => problem.at(&name.node),
-                (Ok(()), Some((variable, ty))) => (
-                    format!("${variable} cannot stand for a value of type {ty}"),
-                    vec![name.node.to_string()],
-                ),
-                (Ok(()), None) => continue,
-            };
-            return Err(Box::new(invalid(format!("{}: {message}", path.join(".")), &path, value.pos)));
-        }
-        self.selection(&known.of, &field.node.selection_set.node)
-    }
-
-    /// Whether a variable may stand where it does. One that is not defined is left to the library.
-    fn may_use(&self, used: &Use<'_>) -> bool {
-        let mut definitions = self.operation.variable_definitions.iter().map(|definition| &definition.node);
-        let Some(definition) = definitions.find(|definition| definition.name.node == *used.variable) else {
-            return true;
-        };
-        let ty: &Type = &definition.var_type.node;
-        let default = definition.default_value.as_ref();
-        let not_null = default.is_some_and(|value| !matches!(value.node, async_graphql::Value::Null));
-        coerce::allowed(ty, not_null, used.ty, used.has_default)
-    }
 }

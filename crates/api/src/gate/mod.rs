@@ -1,8 +1,8 @@
 //! What stands between a request and its execution: whoever passes asks for a bounded amount of work, and every input of
 //! it, wherever it is written, has the type it must have. So a request with one bad value executes nothing.
 //!
-//! In order: [`lexer`] counts before the parser runs, the parser, [`cost`] counts with fragments written out, [`coerce`]
-//! checks literals and defaults, and all of that is done once for a text ([`cache`]); then with each request's variables
+//! In order: [`lexer`] counts before the parser runs, the parser, [`cost`] counts with fragments written out, [`literals`] are
+//! checked by the rules of [`coerce`], and all of that is done once for a text ([`cache`]); then with each request's variables
 //! [`coerce`] again and [`rows`]. The library's own strict validation comes on top, with what it knows better: fields,
 //! arguments, fragments, directives.
 
@@ -11,6 +11,7 @@ mod coerce;
 mod cost;
 mod document;
 mod lexer;
+mod literals;
 mod rows;
 mod types;
 
@@ -51,11 +52,11 @@ impl Gate {
         Ok(document)
     }
 
-    /// Checks what depends on the variables.
+    /// Checks what depends on the variables, and fills in their defaults.
     pub(crate) fn check(
         &self,
         chosen: &document::Chosen<'_>,
-        variables: &async_graphql::Variables,
+        variables: &mut async_graphql::Variables,
     ) -> Result<(), Vec<ServerError>> {
         chosen.check(variables, &self.types, &self.limits)
     }

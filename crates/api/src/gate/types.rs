@@ -11,7 +11,11 @@ use async_graphql::parser::types::{
 };
 
 /// The types of the schema by name.
-pub(crate) struct Types(HashMap<Name, Kind>);
+pub(crate) struct Types {
+    kinds: HashMap<Name, Kind>,
+    /// The argument of `@skip` and `@include`.
+    condition: Input,
+}
 
 /// A named type, as far as input and selections go.
 pub(super) enum Kind {
@@ -80,19 +84,25 @@ impl Types {
             };
             types.insert(name, kind);
         }
-        Self(types)
+        let boolean = Type { base: BaseType::Named(Name::new("Boolean")), nullable: false };
+        Self { kinds: types, condition: Input { ty: boolean, has_default: false } }
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<&Kind> {
-        self.0.get(name)
+        self.kinds.get(name)
     }
 
     /// A field of an object; `None` too for the fields of introspection, which only read the schema.
     pub(super) fn field(&self, parent: &str, field: &str) -> Option<&Field> {
-        match self.0.get(parent)? {
+        match self.kinds.get(parent)? {
             Kind::Object(fields) => fields.get(field),
             _ => None,
         }
+    }
+
+    /// What `if` takes.
+    pub(super) fn condition(&self) -> &Input {
+        &self.condition
     }
 
     /// Whether a variable can have this type.

@@ -55,7 +55,8 @@ pub(crate) fn build(backend: Arc<Backend>) -> Schema {
 
 /// The schema in the schema definition language, exactly as the server serves it.
 pub fn sdl() -> String {
-    Schema::new(Query, Mutation, Subscription).sdl_with_options(SDLExportOptions::new().use_space_ident())
+    Schema::new(Query, Mutation, Subscription)
+        .sdl_with_options(SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions())
 }
 
 /// What the resolvers stand on, as [`build`] put it there.

@@ -15,8 +15,7 @@ pub(crate) fn score_of(number: &Number) -> Option<hiscore_score::Score> {
     number.as_i64().and_then(|value| hiscore_score::Score::new(value).ok())
 }
 
-/// An integer within ±(2^53 − 1), exact in JSON and in JavaScript. Anything else (`1.0`, `1e3`, `"1"`) is refused, never
-/// rounded.
+/// An integer within ±(2^53 − 1), exact in JSON and in JavaScript. Others (`1.0`, `1e3`, `"1"`) are refused, never rounded.
 #[Scalar(name = "Score")]
 impl ScalarType for Score {
     fn parse(value: Value) -> InputValueResult<Self> {

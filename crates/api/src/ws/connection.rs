@@ -189,17 +189,16 @@ impl Connection<'_> {
     async fn end(mut self, close: Close, mut writer: JoinHandle<Result<(), Close>>) {
         self.server.metrics.closed(close.code);
         self.operations.shutdown().await;
-        let said = async {
-            if close != Close::GONE && close != Close::NOT_READING {
-                let _ = self.to.send(Outgoing::Close(close)).await;
-                drain(&mut self.incoming).await;
-            }
-        };
-        let _ = timeout(GOODBYE, said).await;
-        if !writer.is_finished() {
-            writer.abort();
-            let _ = (&mut writer).await;
+        if close != Close::GONE && close != Close::NOT_READING {
+            let Self { to, mut incoming, .. } = self;
+            let said = async {
+                let _ = to.send(Outgoing::Close(close)).await;
+                let _ = (&mut writer).await;
+                drain(&mut incoming).await;
+            };
+            let _ = timeout(GOODBYE, said).await;
         }
+        writer.abort();
     }
 }
 

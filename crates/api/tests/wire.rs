@@ -1,0 +1,15 @@
+//! The API as its clients meet it: real HTTP through the router, real WebSockets through a listener, a model behind it.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by them, in its helpers too
+
+mod support;
+
+mod wire {
+    mod coercion;
+    mod http;
+    mod limits;
+    mod mutations;
+    mod reading;
+    mod vocabulary;
+    mod websocket;
+}
