@@ -189,11 +189,14 @@ impl Connection<'_> {
     async fn end(mut self, close: Close, mut writer: JoinHandle<Result<(), Close>>) {
         self.server.metrics.closed(close.code);
         self.operations.shutdown().await;
-        if close != Close::GONE && close != Close::NOT_READING {
+        if close != Close::NOT_READING {
             let Self { to, mut incoming, .. } = self;
             let said = async {
-                let _ = to.send(Outgoing::Close(close)).await;
-                let _ = (&mut writer).await;
+                if close != Close::GONE {
+                    let _ = to.send(Outgoing::Close(close)).await;
+                    let _ = (&mut writer).await;
+                }
+                // Also where the client ended it: reading on is what answers its close frame.
                 drain(&mut incoming).await;
             };
             let _ = timeout(GOODBYE, said).await;

@@ -146,6 +146,8 @@ async fn a_subscription_lives_and_ends_by_either_side() {
     assert_eq!(client.hear().await["type"], "error");
     client.say(json!({ "type": "ping", "payload": { "x": 1 } })).await;
     assert_eq!(client.hear().await, json!({ "type": "pong", "payload": { "x": 1 } }));
+    client.0.close(None).await.unwrap();
+    assert!(matches!(client.next().await, Message::Close(_)));
 }
 
 #[tokio::test]
