@@ -63,7 +63,10 @@ fn entry(table: &mut String, at: usize, name: &str, path: &Path, out: &Path) -> 
     } else {
         "None".to_owned()
     };
-    let path = path.to_str().ok_or("the path to web/dist is no text")?;
+    // A copy: the front end may be built again while this crate still compiles.
+    let copy = out.join(format!("{at}.plain"));
+    fs::write(&copy, plain)?;
+    let path = copy.to_str().ok_or("OUT_DIR is no text")?;
     let kind = content_type(name);
     writeln!(
         table,

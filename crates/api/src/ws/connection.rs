@@ -103,7 +103,10 @@ impl Connection<'_> {
                 ended = &mut *writer => return why(ended),
                 () = &mut init, if !self.acknowledged => return Close::INIT_TIMEOUT,
                 // Joined as they end, so that the set holds only those under way.
-                Some(_) = self.operations.join_next() => continue,
+                Some(ended) = self.operations.join_next_with_id() => match ended {
+                    Ok(_) => continue,
+                    Err(error) => self.fell(error.id()).await,
+                },
                 message = self.incoming.next() => self.receive(message).await,
                 _ = self.pings.tick() => self.ping(),
             };
@@ -167,6 +170,18 @@ impl Connection<'_> {
         let task = operation::run(self.server.clone(), parameters, speaker);
         running.insert(id, self.operations.spawn(task));
         Ok(None)
+    }
+
+    /// An operation ended without a word: by a defect of ours, unless the client completed it and it is unknown by now.
+    async fn fell(&self, task: tokio::task::Id) -> Result<(), Close> {
+        let id = {
+            let mut running = self.running.lock();
+            let id = running.iter().find(|(_, operation)| operation.id() == task).map(|(id, _)| id.clone());
+            id.inspect(|id| drop(running.remove(id)))
+        };
+        let Some(id) = id else { return Ok(()) };
+        let errors = [ErrorCode::Internal.request_error("internal error")];
+        self.say(ServerMessage::Error { id: &id, payload: &errors }).await
     }
 
     async fn say(&self, message: ServerMessage<'_>) -> Result<(), Close> {

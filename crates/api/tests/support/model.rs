@@ -26,6 +26,8 @@ struct State {
     sequence: u64,
     /// What the next calls of `submit` fail with.
     failures: VecDeque<Trouble>,
+    /// Whoever submits for this player, or asks for its rank, makes the model panic.
+    bomb: Option<String>,
     /// What submissions of these players fail with.
     player_failures: HashMap<String, Trouble>,
     submits: Vec<(usize, Wanted)>,
@@ -57,6 +59,15 @@ impl Model {
 
     pub fn fail_player(&self, player: &str, trouble: Trouble) {
         self.state.lock().player_failures.insert(player.to_owned(), trouble);
+    }
+
+    pub fn set_bomb(&self, player: &str) {
+        self.state.lock().bomb = Some(player.to_owned());
+    }
+
+    fn explode(&self, player: &PlayerId) {
+        let bomb = self.state.lock().bomb.clone();
+        assert!(bomb.as_deref() != Some(player.as_str()), "a defect, on purpose");
     }
 
     /// How many entries each call of `submit` had, and what was wanted of it.
@@ -150,6 +161,7 @@ impl Service for Model {
         entries: Vec<Entry>,
         wanted: Wanted,
     ) -> Result<Vec<Result<Accepted, Rejected>>, BoardError> {
+        entries.iter().for_each(|entry| self.explode(&entry.player));
         let mut guard = self.state.lock();
         let state = &mut *guard;
         state.submits.push((entries.len(), wanted));
@@ -332,6 +344,7 @@ impl Service for Model {
         self.state.lock().board(id)?;
         let (model, id, player) = (self.clone(), id.clone(), player.clone());
         let present = move || {
+            model.explode(&player);
             let (version, _, rows) =
                 model.rows_of(&id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
             Ok(rows.into_iter().find(|row| row.player == player).map(|row| (version, row)))

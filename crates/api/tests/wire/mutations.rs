@@ -128,6 +128,10 @@ async fn trouble_behind_us_is_a_top_level_error() {
     }
     api.model.fail_player("p", Trouble::Ambiguous("timed out".into()));
     assert_eq!(api.request(query, Value::Null).await.code(), "AMBIGUOUS");
+    // A defect that panics is an answer too.
+    api.model.set_bomb("p");
+    let answer = api.request(query, Value::Null).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (200, json!("INTERNAL")));
 }
 
 const BULK: &str = "mutation($input: SubmitScoresInput!) { submitScores(input: $input) {

@@ -146,6 +146,15 @@ async fn a_subscription_lives_and_ends_by_either_side() {
     assert_eq!(client.hear().await["type"], "error");
     client.say(json!({ "type": "ping", "payload": { "x": 1 } })).await;
     assert_eq!(client.hear().await, json!({ "type": "pong", "payload": { "x": 1 } }));
+    server.model.set_bomb("bomb");
+    client
+        .subscribe("5", "subscription { rankChanged(leaderboardId: \"b\", playerId: \"bomb\") { rank } }")
+        .await;
+    let error = client.hear().await;
+    assert_eq!(
+        (&error["type"], &error["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("INTERNAL"))
+    );
     client.0.close(None).await.unwrap();
     assert!(matches!(client.next().await, Message::Close(_)));
 }
