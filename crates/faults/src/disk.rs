@@ -128,6 +128,12 @@ impl SimDisk {
         state.dies_at = Some(state.operations + operation);
     }
 
+    /// Lets operations succeed again: it was only a process that died. What it had written and not synced is still
+    /// on its way, as it is in a real system's page cache.
+    pub fn revive(&self) {
+        self.0.lock().dies_at = None;
+    }
+
     /// Bounds the bytes there are; `None`: no bound.
     pub fn set_capacity(&self, capacity: Option<u64>) {
         self.0.lock().capacity = capacity;

@@ -18,6 +18,8 @@
 //! **Reading back**: every frame up to a segment's end must be whole. In the last segment the end is the first
 //! frame that is not whole, since nothing behind it was ever acknowledged. If a whole frame follows nevertheless,
 //! what is between was damaged after it was acknowledged, and the journal says so instead of cutting it off.
+//! The process that wrote the last frame may have died before it was synced, with the system still holding it: so
+//! it is written and synced again before anything is built on it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -209,6 +211,8 @@ impl Journal {
             list.bytes += tail.size;
             if at + 1 < found.len() {
                 list.sealed.push_back(Sealed { number: tail.number, next, size: tail.size });
+            } else {
+                segment.sync_tail(disk.as_ref(), &read)?;
             }
         }
         next = next.max(watermark + 1);
@@ -416,6 +420,8 @@ struct Segment {
 struct ReadTo {
     /// The sequence after the last entry.
     next: u64,
+    /// Where the last frame begins.
+    last: u64,
     /// Where the frames end.
     end: u64,
 }
@@ -433,6 +439,7 @@ impl Segment {
         mut each: impl FnMut(u64, JournalEntry) -> Result<(), String>,
     ) -> Result<ReadTo, JournalError> {
         let mut at = HEADER as usize;
+        let mut last = at;
         while end.is_none_or(|end| (at as u64) < end) {
             let Some((payload, after)) = self.frame(at, next) else {
                 if let Some(end) = end {
@@ -449,9 +456,19 @@ impl Segment {
                 each(next, entry).map_err(|error| self.damaged(at, &error))?;
                 next += 1;
             }
-            at = after;
+            (last, at) = (at, after);
         }
-        Ok(ReadTo { next, end: at as u64 })
+        Ok(ReadTo { next, last: last as u64, end: at as u64 })
+    }
+
+    /// Makes durable what was read but perhaps never synced: the header and the last frame, since a frame is only
+    /// written when the one before is durable. Written anew, because a sync after one that failed means nothing
+    /// for bytes that the system believes to be clean.
+    fn sync_tail(&self, disk: &dyn Disk, read: &ReadTo) -> io::Result<()> {
+        let file = disk.open(&name(self.number))?;
+        file.write_at(0, &self.bytes[..HEADER as usize])?;
+        file.write_at(read.last, &self.bytes[read.last as usize..read.end as usize])?;
+        file.sync()
     }
 
     fn damaged(&self, at: usize, what: &str) -> JournalError {
