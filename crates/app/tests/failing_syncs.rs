@@ -2,12 +2,18 @@
 //! unknown is said to be unknown, and what was once shown stays.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+#![allow(clippy::print_stdout, reason = "each test says what it did")]
 
 mod common;
 
-use common::{Everything, Server, text, without_stamps};
-use hiscore_api::service::Trouble;
+use std::collections::BTreeMap;
+
+use common::{Everything, Server, player, text, without_stamps};
+use hiscore::submit::{Request, SubmitRequest, Work};
+use hiscore_api::service::{BoardError, Entry, Rejected, Trouble, Wanted};
 use hiscore_faults::{Random, SimDisk};
+use hiscore_score::{LeaderboardId, Score, Submission};
+use tokio::sync::oneshot;
 
 fn assert_same(found: &Everything, expected: &Everything, when: &str) {
     assert!(
@@ -119,4 +125,44 @@ fn what_a_restarted_process_shows_survives_the_power_too() {
         }
     }
     println!("died at {operations} operations");
+}
+
+/// One submission on its own; the trouble it met.
+fn submit(server: &mut Server, board: &str) -> Option<Trouble> {
+    let (answer, mut answered) = oneshot::channel();
+    let one = Score::new(1).unwrap();
+    let entries = vec![Entry { player: player(1), submission: Submission::new(one, one, None, None) }];
+    let id = LeaderboardId::new(board).unwrap();
+    let request = SubmitRequest { id, entries, wanted: Wanted::default(), answer };
+    server.parts.step([Request::new(Work::Submit(request))]);
+    match answered.try_recv().unwrap() {
+        Ok(results) => results.into_iter().find_map(|result| result.err()).map(|error| match error {
+            Rejected::Trouble(trouble) => trouble,
+            other @ Rejected::Refused(_) => panic!("{other}"),
+        }),
+        Err(BoardError::Trouble(trouble)) => Some(trouble),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_board_is_not_created_by_a_submission_that_is_not_taken() {
+    let disk = SimDisk::new();
+    let mut server = Server::open(&disk).unwrap();
+    assert_eq!(submit(&mut server, "first"), None);
+    // The table can be neither written nor opened again, so nobody knows what a player has; the journal is well.
+    disk.fail_syncs(u64::MAX);
+    assert!(server.parts.store.flush().is_err());
+    disk.fail_syncs(0);
+    let trouble = submit(&mut server, "second");
+    assert!(matches!(trouble, Some(Trouble::Unavailable(_))), "{trouble:?}");
+    server.parts.store.flush().unwrap();
+    assert_eq!(submit(&mut server, "third"), None);
+    server.parts.store.flush().unwrap();
+    drop(server);
+    let mut server = Server::open(&disk).unwrap();
+    assert_eq!(submit(&mut server, "fourth"), None);
+    let boards: BTreeMap<_, _> =
+        server.parts.books.boards().map(|row| (row.number, row.id.as_str())).collect();
+    assert_eq!(boards.into_iter().collect::<Vec<_>>(), [(1, "first"), (2, "third"), (3, "fourth")]);
 }

@@ -147,6 +147,16 @@ impl Books {
 
     /// Judges one submission to the board's present season.
     pub fn submit(&mut self, id: &LeaderboardId, entry: &Entry) -> Result<Judged, NotJudged> {
+        let unknown = self.board(id).is_none();
+        let judged = self.judge(id, entry);
+        // A board is created by a submission that is taken, or not at all: nobody would be shown it otherwise.
+        if judged.is_err() && unknown && self.batch.boards.remove(id).is_some() {
+            self.batch.entries.pop();
+        }
+        judged
+    }
+
+    fn judge(&mut self, id: &LeaderboardId, entry: &Entry) -> Result<Judged, NotJudged> {
         let row = self.board_or_auto_create(id)?;
         let key =
             RowKey { board: row.number, version: row.leaderboard.version, player: entry.player.clone() };
