@@ -3,6 +3,7 @@
 //! submission counted exactly once, before and after one more kill.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+#![allow(clippy::print_stdout, reason = "each test says what it did")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

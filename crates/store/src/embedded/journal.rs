@@ -128,6 +128,11 @@ fn number(name: &str) -> Option<u64> {
     u64::from_str_radix(name.strip_prefix("journal-")?, 16).ok()
 }
 
+/// Whether any of these files is a segment.
+pub fn is_among(names: &[String]) -> bool {
+    names.iter().any(|name| number(name).is_some())
+}
+
 impl Segments {
     /// Bytes of all segments.
     pub fn bytes(&self) -> u64 {
@@ -176,7 +181,8 @@ const SPARE_READY: &str = "journal-spare-ready";
 
 impl Journal {
     /// Reads what is there from segment `from` on, hands every entry with its sequence above `watermark` to
-    /// `replay` in order, and opens a new segment behind it. `from` of 0 means that nothing was ever needed.
+    /// `replay` in order, and opens a new segment behind it if there is room for one. `from` of 0 means that nothing
+    /// was ever needed.
     pub fn recover(
         disk: Arc<dyn Disk>,
         sizes: Sizes,
@@ -219,8 +225,27 @@ impl Journal {
         list.current = tail.number;
         let segments = Arc::new(Segments { disk, sizes, list: Mutex::new(list) });
         let mut journal = Self { segments: Arc::clone(&segments), file: None, tail, next, frame: Vec::new() };
-        journal.open_segment(sizes.segment)?;
+        journal.begin()?;
         Ok((journal, segments))
+    }
+
+    /// Opens the first segment of this process. One that there is no room for is not opened: what was
+    /// acknowledged can be read all the same, and appends try again.
+    fn begin(&mut self) -> io::Result<()> {
+        let size = self.segments.sizes.segment;
+        if let Err(refused) = self.check_limit(size) {
+            tracing::warn!(%refused, "no new segment of the journal yet");
+            return Ok(());
+        }
+        match self.open_segment(size) {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) =>
+            {
+                tracing::warn!(%error, "no space for the journal's next segment; reading only until there is");
+                Ok(())
+            }
+            opened => opened,
+        }
     }
 
     /// The sequence that the next entry will get.

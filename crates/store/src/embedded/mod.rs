@@ -70,6 +70,12 @@ pub enum OpenError {
         /// What was asked for.
         asked: usize,
     },
+    /// There is a journal, which comes after the table, and no table.
+    #[error(
+        "{table} is missing from this data folder, and the journal has only what came after it; restore the data folder from a backup",
+        table = table::FILE
+    )]
+    NoTable,
     /// The file system says no.
     #[error("the data folder cannot be opened: {0}")]
     Io(#[from] io::Error),
@@ -91,8 +97,9 @@ pub struct Embedded {
     overlay: RwLock<Overlay>,
     /// Known once recovered; until then there is nothing to trim.
     segments: RwLock<Option<Arc<journal::Segments>>>,
-    /// Held for a whole round of the funnel: there is never more than one.
-    funnel: Mutex<()>,
+    /// Held for a whole round of the funnel: there is never more than one. What the last one wrote, if this process
+    /// wrote any.
+    funnel: Mutex<Option<Progress>>,
 }
 
 #[derive(Debug, Default)]
@@ -141,6 +148,10 @@ impl Embedded {
     /// [`Embedded::recover`].
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
         check_format(disk.as_ref())?;
+        let names = disk.list()?;
+        if journal::is_among(&names) && !names.iter().any(|name| name == table::FILE) {
+            return Err(OpenError::NoTable);
+        }
         let (table, deployment) = Table::open(Arc::clone(&disk), options.cache, options.deployment)?;
         let asked = options.deployment;
         for (setting, there, asked) in [
@@ -160,7 +171,7 @@ impl Embedded {
             deployment,
             overlay: RwLock::new(overlay),
             segments: RwLock::new(None),
-            funnel: Mutex::new(()),
+            funnel: Mutex::new(None),
         })
     }
 
@@ -267,7 +278,7 @@ impl Embedded {
     /// One round of the funnel: claims everything fresh, writes it into the table, clears what was written, and
     /// lets go of the journal's segments that are no longer needed. After an error everything is as dirty as before.
     pub fn flush(&self) -> Result<Flushed, TableError> {
-        let _round = self.funnel.lock();
+        let mut round = self.funnel.lock();
         self.table.reopen()?;
         let (boards, watermark, stamp) = {
             let mut overlay = self.overlay.write();
@@ -276,7 +287,8 @@ impl Embedded {
             (std::mem::take(&mut overlay.fresh_boards), overlay.published, overlay.stamp)
         };
         let segment = self.segments.read().as_ref().map_or(0, |segments| segments.needed_above(watermark));
-        let written = self.write_in_flight(&boards, Progress { watermark, segment, stamp });
+        let progress = Progress { watermark, segment, stamp };
+        let written = self.write_in_flight(&boards, progress, *round == Some(progress));
         let mut overlay = self.overlay.write();
         match written {
             Ok(rows) => {
@@ -284,6 +296,7 @@ impl Embedded {
                 drop(overlay);
                 // Freeing many records takes a while; readers need not wait for it.
                 drop(done);
+                *round = Some(progress);
                 self.let_go(segment);
                 Ok(Flushed { rows, watermark })
             }
@@ -298,12 +311,17 @@ impl Embedded {
         &self,
         boards: &HashMap<BoardNumber, BoardRow>,
         progress: Progress,
+        known: bool,
     ) -> Result<usize, TableError> {
         // The lock is not held while writing; the entries are cheap to share.
         let mut rows: Vec<(RowKey, Arc<Record>)> = {
             let overlay = self.overlay.read();
             overlay.in_flight.iter().map(|(key, record)| (key.clone(), Arc::clone(record))).collect()
         };
+        if known && rows.is_empty() && boards.is_empty() {
+            // An idle server leaves the disk alone.
+            return Ok(0);
+        }
         // In the order of the table's keys, so that neighbours share its pages.
         rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut chunks = rows.chunks(ROWS_A_WRITE).peekable();

@@ -17,7 +17,8 @@ use super::codec::{BoardNumber, BoardRow, RowKey, get_board, get_record, player_
 use super::codec::{row_key, season_prefix};
 use crate::disk::{Disk, DiskFile};
 
-const FILE: &str = "table.redb";
+/// Its name.
+pub const FILE: &str = "table.redb";
 const FILE_BEING_MADE: &str = "table.redb.new";
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 const BOARDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("boards");
