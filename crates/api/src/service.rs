@@ -116,8 +116,8 @@ pub enum BoardError {
     /// There is no such leaderboard (or no such season of it).
     #[error("there is no such leaderboard or version")]
     NotFound,
-    /// A leaderboard of this name is there, with other rules.
-    #[error("this leaderboard exists already, with other rules")]
+    /// A leaderboard of this name is there, whatever its rules.
+    #[error("a leaderboard of this name exists already")]
     AlreadyExists,
     /// `expectedVersionId` is not the present one.
     #[error("the leaderboard is at version {present}")]
