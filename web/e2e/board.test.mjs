@@ -57,11 +57,32 @@ test("an update is seen, in the API's order, and who is overtaken moves down", a
   const winner = page.locator("tbody tr").first();
   assert.equal(await winner.locator(".score").textContent(), "1,234,567");
   assert.equal(await winner.locator(".rank-number").textContent(), "1");
-  assert.equal(await winner.locator(".movement").textContent(), "▲2");
+  assert.equal(await winner.locator(".movement").textContent(), "up ▲2");
+  const loser = page.locator("tbody tr").nth(2);
+  assert.equal(await loser.locator(".movement").textContent(), "down ▼1");
 
   await server.submit("race", "dan", 250);
   await untilEqual(() => playersShown(page), ["cid", "ann", "dan", "bob"]);
   await page.getByText("4 players", { exact: true }).waitFor();
+  // Movement is told against a baseline, not against the push before: nothing of it has faded.
+  assert.deepEqual(await page.locator("tbody .movement").allTextContents(), ["up ▲2", "down ▼1", "new", "down ▼2"]);
+  await page.getByLabel("Moves").selectOption("in the last minute");
+  assert.equal(await winner.locator(".movement").textContent(), "up ▲2");
+  assertClean();
+  await close();
+});
+
+test("subscores are shown where there are any, and fifty rows at most", async () => {
+  await server.submit("plain", "ann", 10);
+  await server.submitAll(
+    "tied",
+    Array.from({ length: 60 }, (_, index) => ({ playerId: `p${index}`, score: 10, subscore: 60 - index })),
+  );
+  const { page, close, assertClean } = await open(browser, `${server.url}/?board=tied`);
+  await until(async () => assert.equal((await playersShown(page)).length, 50));
+  assert.equal(await page.locator("tbody .score").first().textContent(), "10, subscore 60");
+  await page.goto(`${server.url}/?board=plain`);
+  await untilEqual(() => page.locator("tbody .score").allTextContents(), ["10"]);
   assertClean();
   await close();
 });

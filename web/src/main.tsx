@@ -7,6 +7,7 @@ import { Page } from "./page/page.tsx";
 import "./styles/base.css";
 import "./styles/page.css";
 import "./styles/board.css";
+import "./styles/table.css";
 
 const { client, link } = createApi();
 const root = document.getElementById("root");

@@ -71,7 +71,7 @@ export async function open(browser, url, options = WIDE) {
 }
 
 /** @param {import("playwright-core").Page} page */
-export const playersShown = (page) => page.locator("tbody .name").allTextContents();
+export const playersShown = (page) => page.locator(".board tbody .name").allTextContents();
 
 /** @param {import("playwright-core").Page} page */
 export const status = (page) => page.locator("[data-status]").getAttribute("data-status");

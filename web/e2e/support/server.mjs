@@ -9,6 +9,9 @@ import { until } from "./until.mjs";
 
 const DEFAULT_BIN = path.resolve(import.meta.dirname, "../../../target/release/hiscore");
 
+/** How many scores one request carries. */
+const BULK = 5_000;
+
 /** @returns {Promise<number>} */
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -117,13 +120,30 @@ export class Server {
   }
 
   /**
+   * As many as it takes, in bulks.
+   * @param {string} leaderboardId
+   * @param {{ playerId: string, score: number, subscore?: number }[]} submissions
+   */
+  async submitAll(leaderboardId, submissions) {
+    for (let from = 0; from < submissions.length; from += BULK) {
+      const input = { leaderboardId, submissions: submissions.slice(from, from + BULK) };
+      const data = await this.graphql(
+        "mutation ($input: SubmitScoresInput!) { submitScores(input: $input) { results { ack } userErrors { message } } }",
+        { input },
+      );
+      const { results } = /** @type {{ results: { ack: string | null }[] }} */ (data.submitScores);
+      assert.ok(results.length > 0 && results.every(({ ack }) => ack !== null));
+    }
+  }
+
+  /**
    * The order of a board as the API has it.
    * @param {string} id
    * @returns {Promise<string[]>}
    */
   async order(id) {
     const data = await this.graphql(
-      "query ($id: ID!) { leaderboard(id: $id) { records(first: 25) { nodes { playerId } } } }",
+      "query ($id: ID!) { leaderboard(id: $id) { records(first: 50) { nodes { playerId } } } }",
       { id },
     );
     const board = /** @type {{ records: { nodes: { playerId: string }[] } }} */ (data.leaderboard);

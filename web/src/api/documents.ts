@@ -35,6 +35,7 @@ export const BoardChangedSubscription = graphql(`
         playerId
         rank
         score
+        subscore
         updatedAt
       }
     }

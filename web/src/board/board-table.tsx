@@ -3,23 +3,25 @@ import { useRef } from "react";
 import type { BoardTop } from "../api/documents.ts";
 import { onServerClock } from "../format/clock.ts";
 import { timeAgo } from "../format/time.ts";
-import type { Changes } from "../live/changes.ts";
+import { movedSince, type Standing } from "../live/baseline.ts";
 import { Row } from "./row.tsx";
 import { shareOfLeader } from "./share.ts";
 import { useReorder } from "./use-reorder.ts";
 
 interface Props {
-  top: BoardTop;
-  changes: Changes;
+  records: BoardTop["records"];
+  /** Where everybody stood before; null where nobody moves. */
+  since: Standing | null;
+  subscores: boolean;
   higherIsBetter: boolean;
   labelledBy: string;
   now: number;
 }
 
-export function BoardTable({ top, changes, higherIsBetter, labelledBy, now }: Props) {
+export function BoardTable({ records, since, subscores, higherIsBetter, labelledBy, now }: Props) {
   const body = useRef<HTMLTableSectionElement>(null);
-  useReorder(body, top);
-  const leader = top.records[0]?.score ?? 0;
+  useReorder(body, records);
+  const leader = records[0]?.score ?? 0;
   return (
     <table className="board" aria-labelledby={labelledBy}>
       <thead>
@@ -32,6 +34,7 @@ export function BoardTable({ top, changes, higherIsBetter, labelledBy, now }: Pr
           </th>
           <th scope="col" className="score">
             Score
+            {subscores && <span className="subscore">subscore</span>}
           </th>
           <th scope="col" className="when">
             When
@@ -39,22 +42,19 @@ export function BoardTable({ top, changes, higherIsBetter, labelledBy, now }: Pr
         </tr>
       </thead>
       <tbody ref={body}>
-        {top.records.map(({ playerId, rank, score, updatedAt }) => {
-          const moved = changes.get(playerId)?.moved ?? 0;
-          return (
-            <Row
-              key={playerId}
-              playerId={playerId}
-              rank={rank}
-              score={score}
-              updatedAt={updatedAt}
-              ago={timeAgo(updatedAt, onServerClock(now))}
-              moved={moved}
-              revision={moved === 0 ? "" : top.revision}
-              share={shareOfLeader(score, leader, higherIsBetter)}
-            />
-          );
-        })}
+        {records.map(({ playerId, rank, score, subscore, updatedAt }) => (
+          <Row
+            key={playerId}
+            playerId={playerId}
+            rank={rank}
+            score={score}
+            subscore={subscores ? subscore : null}
+            updatedAt={updatedAt}
+            ago={timeAgo(updatedAt, onServerClock(now))}
+            moved={since === null ? 0 : movedSince(since, playerId, rank)}
+            share={shareOfLeader(score, leader, higherIsBetter)}
+          />
+        ))}
       </tbody>
     </table>
   );

@@ -1,21 +1,23 @@
 // One board, live: its title, what is to be known about it, and its table or what stands in for it.
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useQuery } from "urql";
 import { BoardQuery, type BoardRules } from "../api/documents.ts";
 import { legible } from "../format/name.ts";
 import { count, formatInteger } from "../format/number.ts";
+import { type Baseline, standingAt } from "../live/baseline.ts";
 import { type Link, useLink } from "../live/link.ts";
 import type { Status } from "../live/status.ts";
 import { useBoardTop } from "../live/use-board-top.ts";
 import { useStatus } from "../live/use-status.ts";
 import { HowToStart } from "../page/how-to-start.tsx";
 import { Notice } from "../page/notice.tsx";
+import { BaselinePicker } from "./baseline-picker.tsx";
 import { BoardTable } from "./board-table.tsx";
 import { Name } from "./name.tsx";
 import { Skeleton } from "./skeleton.tsx";
 
 /** How many rows are shown. */
-const TOP = 25;
+const TOP = 50;
 const TITLE_ID = "board-title";
 
 interface Props {
@@ -25,7 +27,8 @@ interface Props {
 }
 
 export function Board({ id, link, onStatus }: Props) {
-  const { top, changes, problem, current } = useBoardTop(link, id, TOP);
+  const { top, history, problem, current } = useBoardTop(link, id, TOP);
+  const [baseline, setBaseline] = useState<Baseline>("opened");
   const { open } = useLink(link);
   const { rules, missing } = useRules(link, id, top !== null);
   // That there is no such board is an answer, too.
@@ -47,10 +50,12 @@ export function Board({ id, link, onStatus }: Props) {
         {!top && !missing && <span>Fetching the board …</span>}
       </p>
       {!missing && <Notice status={status} now={now} rankState={top?.rankState ?? "EXACT"} problem={problem} />}
+      {top && top.records.length > 0 && <BaselinePicker baseline={baseline} onChoose={setBaseline} />}
       {top && top.records.length > 0 && (
         <BoardTable
-          top={top}
-          changes={changes}
+          records={top.records}
+          since={history && standingAt(history, baseline, now)}
+          subscores={top.records.some(({ subscore }) => subscore !== 0)}
           higherIsBetter={rules?.sortOrder === "DESC"}
           labelledBy={TITLE_ID}
           now={now}

@@ -1,21 +1,22 @@
-// The small mark beside a rank that says how many places its player has just won or lost. It fades by itself.
-import { useState } from "react";
+// The mark beside a rank: how many places its player won or lost since the baseline, as an arrow and a number.
 import { formatInteger } from "../format/number.ts";
+import type { Moved } from "../live/baseline.ts";
 
-interface Props {
-  /** Places won (positive) or lost (negative) with this revision. */
-  moved: number;
-  revision: string;
-}
-
-export function Movement({ moved, revision }: Props) {
-  // Later revisions in which the player stays put must not cut the fading short: the last move is kept.
-  const [last, setLast] = useState({ moved: 0, revision: "" });
-  if (moved !== 0 && last.revision !== revision) setLast({ moved, revision });
-  const direction = last.moved > 0 ? " won" : last.moved < 0 ? " lost" : "";
+export function Movement({ moved }: { moved: Moved }) {
+  if (moved === 0) return <span className="movement" />;
+  if (moved === "new") {
+    return (
+      <span className="movement new">
+        <abbr title="Was not in this table before">new</abbr>
+      </span>
+    );
+  }
+  const places = formatInteger(Math.abs(moved));
   return (
-    <span key={last.revision} className={`movement${direction}`} aria-hidden="true">
-      {direction && (last.moved > 0 ? "▲" : "▼") + formatInteger(Math.abs(last.moved))}
+    <span className={moved > 0 ? "movement won" : "movement lost"}>
+      <span className="for-ears">{moved > 0 ? "up" : "down"} </span>
+      <span aria-hidden="true">{moved > 0 ? "▲" : "▼"}</span>
+      {places}
     </span>
   );
 }

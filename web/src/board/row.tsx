@@ -2,6 +2,7 @@
 import { memo, useState } from "react";
 import { formatInteger } from "../format/number.ts";
 import { fullTime } from "../format/time.ts";
+import type { Moved } from "../live/baseline.ts";
 import { Movement } from "./movement.tsx";
 import { Name } from "./name.tsx";
 
@@ -13,21 +14,21 @@ interface Props {
   playerId: string;
   rank: number | null;
   score: number;
+  /** Null where the board does without subscores. */
+  subscore: number | null;
   updatedAt: string;
   ago: string;
-  /** Places won or lost with `revision`; 0 if none. */
-  moved: number;
-  revision: string;
+  moved: Moved;
   share: number | null;
 }
 
-export const Row = memo(function Row({ playerId, rank, score, updatedAt, ago, moved, revision, share }: Props) {
+export const Row = memo(function Row({ playerId, rank, score, subscore, updatedAt, ago, moved, share }: Props) {
   const medal = rank !== null && rank <= 3 ? ` medal-${rank}` : "";
   return (
     <tr>
       <td className={`rank${medal}`}>
         <span className="rank-number">{rank === null ? "–" : formatInteger(rank)}</span>
-        <Movement moved={moved} revision={revision} />
+        <Movement moved={moved} />
       </td>
       <th scope="row" className="player">
         <Name id={playerId} />
@@ -38,6 +39,7 @@ export const Row = memo(function Row({ playerId, rank, score, updatedAt, ago, mo
       </th>
       <td className={score.toString().length > LONG ? "score long" : "score"}>
         <Score value={score} />
+        {subscore !== null && <Subscore value={subscore} />}
       </td>
       <td className="when">
         <time dateTime={updatedAt} title={fullTime(updatedAt)}>
@@ -53,7 +55,17 @@ function Score({ value }: { value: number }) {
   const [seen, setSeen] = useState({ value, times: 0 });
   if (seen.value !== value) setSeen({ value, times: seen.times + 1 });
   return (
-    <span key={seen.times} className={seen.times > 0 ? "glow" : undefined}>
+    <span key={seen.times} className={seen.times > 0 ? "points glow" : "points"}>
+      {formatInteger(value)}
+    </span>
+  );
+}
+
+/** Decides between equal scores, so it stands below them, and smaller. */
+export function Subscore({ value }: { value: number }) {
+  return (
+    <span className="subscore">
+      <span className="for-ears">, subscore </span>
       {formatInteger(value)}
     </span>
   );
