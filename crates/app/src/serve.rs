@@ -141,7 +141,16 @@ impl Server {
 
         let ranks = Arc::<MemoryRanks>::default();
         let directory = Arc::<Directory>::default();
-        let loaded = load(&settings, &store, &ranks, &directory).await?;
+        let loaded = tokio::select! {
+            loaded = load(&settings, &store, &ranks, &directory) => loaded?,
+            () = shutdown.cancelled() => {
+                // Nothing was taken. The loading thread ends with the process: a folder can be loaded again from
+                // whatever state that leaves it in, as after a crash.
+                tracing::info!("stopped while loading the data folder");
+                stop_listening.cancel();
+                return Ok(());
+            }
+        };
         let reader = Arc::new(Reader::new(Arc::clone(&store), Arc::clone(&ranks), Arc::clone(&directory)));
         let live = Live::new(Arc::clone(&reader), settings.live_interval, close_sockets.clone());
         let system = |error: std::io::Error| ServeError::System(error.to_string());
