@@ -116,7 +116,7 @@ impl Server {
         registry
             .register_collector(Box::new(Gauges { store: Arc::clone(&store), queue: Arc::clone(&queue) }));
         let stages = Arc::new(Stages::new(Arc::clone(&queue), settings.ack_timeout));
-        let pressure = Arc::<Pressure>::default();
+        let pressure = Arc::new(Pressure::new(settings.max_dirty));
         let checks = Arc::new(Checks {
             stages: Arc::clone(&stages),
             pressure: Arc::clone(&pressure),

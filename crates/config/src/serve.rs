@@ -77,6 +77,8 @@ pub struct ServeSettings {
     pub journal_limit: u64,
     /// The longest pause of the funnel while something is dirty: 1 ms to 1 h, 1 s by default.
     pub flush_interval: Duration,
+    /// Records that wait in memory for the store, at most: 1,000 to 1,000,000,000, 1,000,000 by default.
+    pub max_dirty: usize,
     /// Bytes of the store's page cache: 1 MiB to 16 TiB, 64 MiB by default.
     pub cache: u64,
     /// Leaderboards of the deployment: 1 to 10,000,000, 10,000 by default.
@@ -109,6 +111,7 @@ impl Default for ServeSettings {
             journal_segment: 64 << 20,
             journal_limit: 1 << 30,
             flush_interval: Duration::from_secs(1),
+            max_dirty: 1_000_000,
             cache: 64 << 20,
             max_leaderboards: 10_000,
             live_interval: Duration::from_millis(250),

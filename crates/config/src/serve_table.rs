@@ -125,6 +125,9 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
         "Journal that may wait to reach the store; beyond it submissions are answered UNAVAILABLE."),
     duration_row!("flush-interval", STORING, MS, HOUR, flush_interval,
         "The longest pause before changed records go to the store."),
+    count_row!("max-dirty", STORING, 1_000..=1_000_000_000, max_dirty,
+        "Records that may wait in memory for the store, about 300 bytes each without metadata and submission ids; \
+         when there are as many, commits wait for the store."),
     bytes_row!("cache", STORING, 1 << 20, 16 << 40, cache,
         "Memory for the store's page cache."),
 

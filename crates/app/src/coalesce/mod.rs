@@ -17,8 +17,6 @@ use crate::scoreboard::directory::Directory;
 
 /// A round begins early when so many records are dirty.
 const EAGER_ROWS: usize = 100_000;
-/// The committer waits for the funnel when so many records are dirty: about 300 bytes each, more with metadata.
-const MOST_ROWS: usize = 1_000_000;
 /// The longest pause after a failed round.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -40,13 +38,12 @@ struct State {
     rounds: u64,
 }
 
-impl Default for Pressure {
-    fn default() -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), most_rows: MOST_ROWS }
-    }
-}
-
 impl Pressure {
+    /// The committer waits for the funnel when `most_rows` records are dirty.
+    pub fn new(most_rows: usize) -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), most_rows }
+    }
+
     /// Returns when there is room for more dirty records; an error when there is none because the table cannot be
     /// written.
     pub fn wait_for_room(&self, store: &Embedded) -> Result<(), Trouble> {
@@ -84,7 +81,7 @@ impl Pressure {
             if state.closed {
                 return false;
             }
-            let eager = state.failing.is_none() && store.dirty_rows() >= EAGER_ROWS;
+            let eager = state.failing.is_none() && store.dirty_rows() >= EAGER_ROWS.min(self.most_rows);
             if Instant::now() >= until || eager || std::mem::take(&mut state.hurry) {
                 return true;
             }
