@@ -57,7 +57,7 @@ impl Server {
             books,
             ranks,
             directory,
-            pressure: Arc::<Pressure>::default(),
+            pressure: Arc::new(Pressure::new(1_000)),
             metrics: CommitMetrics::new(&mut Registry::default()),
             most: 100,
         };
