@@ -162,6 +162,9 @@ fn a_table_that_cannot_grow_fills_the_journal_to_its_limit_and_no_further() {
     let Some(mut scene) = Scene::new("table", 6 << 10, &["--journal-limit", "128KiB"]) else { return };
     let mut client = scene.server.client();
     (0..20).for_each(|_| assert!(scene.submit(&mut client, 20).is_acked()));
+    // With its next segment at hand, the journal meets its limit before it meets the full disk.
+    let spare = scene.disk.folder().join("journal-spare-ready");
+    until("the journal's next segment", PATIENCE, || spare.exists().then_some(()));
     scene.disk.fill();
     let why = scene.submit_until_refused();
     assert!(why.contains("its limit is"), "{why}");

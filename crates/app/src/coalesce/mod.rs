@@ -17,6 +17,10 @@ use crate::scoreboard::directory::Directory;
 
 /// A round begins early when so many records are dirty.
 const EAGER_ROWS: usize = 100_000;
+/// Between two early rounds, so that one which changes nothing is not repeated without end.
+const REST: Duration = Duration::from_millis(20);
+/// How often it is looked whether an early round is due.
+const LOOK: Duration = Duration::from_millis(50);
 /// The longest pause after a failed round.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
@@ -75,18 +79,19 @@ impl Pressure {
 
     /// Sleeps until it is time for a round; `false`: closed.
     fn wait(&self, store: &Embedded, pause: Duration) -> bool {
-        let until = Instant::now() + pause;
+        let (until, rested) = (Instant::now() + pause, Instant::now() + REST);
         let mut state = self.state.lock();
         loop {
             if state.closed {
                 return false;
             }
-            let eager = state.failing.is_none() && store.dirty_rows() >= EAGER_ROWS.min(self.most_rows);
+            let much = store.dirty_rows() >= EAGER_ROWS.min(self.most_rows) || store.is_crowded();
+            let eager = state.failing.is_none() && much && Instant::now() >= rested;
             if Instant::now() >= until || eager || std::mem::take(&mut state.hurry) {
                 return true;
             }
             // Short waits, since a growing backlog tells nobody.
-            let next = until.min(Instant::now() + Duration::from_millis(100));
+            let next = until.min(Instant::now() + LOOK);
             self.changed.wait_until(&mut state, next);
         }
     }

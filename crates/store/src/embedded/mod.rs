@@ -264,6 +264,11 @@ impl Embedded {
         overlay.fresh.len() + overlay.in_flight.len()
     }
 
+    /// Whether the journal has come so near its limit that a round of the funnel should not wait.
+    pub fn is_crowded(&self) -> bool {
+        self.segments.read().as_ref().is_some_and(|segments| segments.is_crowded())
+    }
+
     /// How much waits for the funnel.
     pub fn backlog(&self) -> Backlog {
         let journal_bytes = self.segments.read().as_ref().map_or(0, |segments| segments.bytes());

@@ -50,6 +50,12 @@ impl Segments {
         self.list.lock().bytes
     }
 
+    /// Whether more than half of the limit is taken, and letting go of some segments would help.
+    pub(crate) fn is_crowded(&self) -> bool {
+        let list = self.list.lock();
+        !list.sealed.is_empty() && list.bytes > self.sizes.limit / 2
+    }
+
     /// The oldest segment that holds something above `watermark`: what a restart would have to read from.
     pub fn needed_above(&self, watermark: u64) -> u64 {
         let list = self.list.lock();
