@@ -1,8 +1,7 @@
 // The page for everybody's eyes and hands: axe's rules, light and dark, wide and phone, and less motion if asked.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import axe from "axe-core";
-import { atRest, launch, open, PHONE, playersShown, screenshot, WIDE } from "./support/browser.mjs";
+import { atRest, findings, launch, open, PHONE, playersShown, screenshot, WIDE } from "./support/browser.mjs";
 import { Server } from "./support/server.mjs";
 import { until, untilEqual } from "./support/until.mjs";
 
@@ -23,22 +22,6 @@ after(async () => {
   await browser?.close();
   await server?.dispose();
 });
-
-/**
- * Serious and critical findings of axe.
- * @param {import("playwright-core").Page} page
- */
-async function findings(page) {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    /** @type {{ axe: typeof import("axe-core") }} */
-    const { axe } = Object(globalThis);
-    const { violations } = await axe.run(document);
-    return violations
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  });
-}
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`axe finds nothing serious without boards (${colorScheme})`, async () => {
@@ -92,13 +75,13 @@ test("everything that can be used is reached by keyboard, in order", async () =>
   const { page, close, assertClean } = await open(browser, `${server.url}/?board=calm`);
   await until(async () => assert.notEqual((await playersShown(page)).length, 0));
   const reached = [];
-  for (let stop = 0; stop < 5; stop++) {
+  for (let stop = 0; stop < 7; stop++) {
     await page.keyboard.press("Tab");
     reached.push(
       await page.evaluate(() => document.activeElement?.getAttribute("href") ?? document.activeElement?.tagName),
     );
   }
-  assert.deepEqual(reached, ["/", "SELECT", "SELECT", "/graphiql", "/metrics"]);
+  assert.deepEqual(reached, ["/", "SELECT", "INPUT", "BUTTON", "SELECT", "/graphiql", "/metrics"]);
   assertClean();
   await close();
 });

@@ -8,6 +8,8 @@ import "./styles/base.css";
 import "./styles/page.css";
 import "./styles/board.css";
 import "./styles/table.css";
+import "./styles/tools.css";
+import "./styles/me.css";
 
 const { client, link } = createApi();
 const root = document.getElementById("root");

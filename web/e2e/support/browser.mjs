@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import axe from "axe-core";
 import { chromium } from "playwright-core";
 
 /** @returns {Promise<import("playwright-core").Browser>} */
@@ -87,6 +88,22 @@ export const atRest = (page) =>
       .filter((animation) => animation.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY);
     await Promise.allSettled(ending.map((animation) => animation.finished));
   });
+
+/**
+ * Serious and critical findings of axe.
+ * @param {import("playwright-core").Page} page
+ */
+export async function findings(page) {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    /** @type {{ axe: typeof import("axe-core") }} */
+    const { axe } = Object(globalThis);
+    const { violations } = await axe.run(document);
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+  });
+}
 
 /** @type {string | undefined} */
 let folder;

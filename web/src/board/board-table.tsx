@@ -13,12 +13,14 @@ interface Props {
   /** Where everybody stood before; null where nobody moves. */
   since: Standing | null;
   subscores: boolean;
+  /** The player that the viewer follows. */
+  own: string | null;
   higherIsBetter: boolean;
   labelledBy: string;
   now: number;
 }
 
-export function BoardTable({ records, since, subscores, higherIsBetter, labelledBy, now }: Props) {
+export function BoardTable({ records, since, subscores, own, higherIsBetter, labelledBy, now }: Props) {
   const body = useRef<HTMLTableSectionElement>(null);
   useReorder(body, records);
   const leader = records[0]?.score ?? 0;
@@ -52,6 +54,7 @@ export function BoardTable({ records, since, subscores, higherIsBetter, labelled
             updatedAt={updatedAt}
             ago={timeAgo(updatedAt, onServerClock(now))}
             moved={since === null ? 0 : movedSince(since, playerId, rank)}
+            own={playerId === own}
             share={shareOfLeader(score, leader, higherIsBetter)}
           />
         ))}

@@ -9,12 +9,14 @@ import { type Link, useLink } from "../live/link.ts";
 import type { Status } from "../live/status.ts";
 import { useBoardTop } from "../live/use-board-top.ts";
 import { useStatus } from "../live/use-status.ts";
+import { LiveMe } from "../me/live-me.tsx";
 import { HowToStart } from "../page/how-to-start.tsx";
 import { Notice } from "../page/notice.tsx";
-import { BaselinePicker } from "./baseline-picker.tsx";
+import type { Go } from "../page/use-address.ts";
 import { BoardTable } from "./board-table.tsx";
 import { Name } from "./name.tsx";
 import { Skeleton } from "./skeleton.tsx";
+import { Tools } from "./tools.tsx";
 
 /** How many rows are shown. */
 const TOP = 50;
@@ -22,11 +24,13 @@ const TITLE_ID = "board-title";
 
 interface Props {
   id: string;
+  player: string | null;
+  go: Go;
   link: Link;
   onStatus: (status: Status) => void;
 }
 
-export function Board({ id, link, onStatus }: Props) {
+export function Board({ id, player, go, link, onStatus }: Props) {
   const { top, history, problem, current } = useBoardTop(link, id, TOP);
   const [baseline, setBaseline] = useState<Baseline>("opened");
   const { open } = useLink(link);
@@ -37,6 +41,7 @@ export function Board({ id, link, onStatus }: Props) {
   useEffect(() => {
     document.title = `${legible(id)} · hiscore`;
   }, [id]);
+  const subscores = top?.records.some(({ subscore }) => subscore !== 0) ?? false;
 
   return (
     <section aria-labelledby={TITLE_ID} aria-busy={top === null && !missing}>
@@ -50,12 +55,26 @@ export function Board({ id, link, onStatus }: Props) {
         {!top && !missing && <span>Fetching the board …</span>}
       </p>
       {!missing && <Notice status={status} now={now} rankState={top?.rankState ?? "EXACT"} problem={problem} />}
-      {top && top.records.length > 0 && <BaselinePicker baseline={baseline} onChoose={setBaseline} />}
+      {top && <Tools player={player} go={go} baseline={baseline} onBaseline={setBaseline} />}
+      {top && player !== null && (
+        <LiveMe
+          key={`${top.versionId} ${player}`}
+          board={id}
+          player={player}
+          revision={top.revision}
+          paused={false}
+          baseline={baseline}
+          subscores={subscores}
+          now={now}
+          onLeave={() => go({ player: null })}
+        />
+      )}
       {top && top.records.length > 0 && (
         <BoardTable
           records={top.records}
           since={history && standingAt(history, baseline, now)}
-          subscores={top.records.some(({ subscore }) => subscore !== 0)}
+          subscores={subscores}
+          own={player}
           higherIsBetter={rules?.sortOrder === "DESC"}
           labelledBy={TITLE_ID}
           now={now}

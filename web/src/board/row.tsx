@@ -19,13 +19,14 @@ interface Props {
   updatedAt: string;
   ago: string;
   moved: Moved;
+  own: boolean;
   share: number | null;
 }
 
-export const Row = memo(function Row({ playerId, rank, score, subscore, updatedAt, ago, moved, share }: Props) {
+export const Row = memo(function Row({ playerId, rank, score, subscore, updatedAt, ago, moved, own, share }: Props) {
   const medal = rank !== null && rank <= 3 ? ` medal-${rank}` : "";
   return (
-    <tr>
+    <tr aria-current={own ? "true" : undefined}>
       <td className={`rank${medal}`}>
         <span className="rank-number">{rank === null ? "–" : formatInteger(rank)}</span>
         <Movement moved={moved} />

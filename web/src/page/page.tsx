@@ -8,12 +8,13 @@ import { useStatus } from "../live/use-status.ts";
 import { BoardPicker } from "./board-picker.tsx";
 import { HowToStart } from "./how-to-start.tsx";
 import { StatusChip } from "./status-chip.tsx";
-import { useBoardId } from "./use-board-id.ts";
+import { useAddress, useBoardId } from "./use-address.ts";
 import { useBoards } from "./use-boards.ts";
 
 export function Page({ link }: { link: Link }) {
   const boards = useBoards(link);
-  const [id, choose] = useBoardId(boards.ids);
+  const [address, go] = useAddress();
+  const id = useBoardId(address.board, boards.ids);
   const [status, setStatus] = useState<Status>(UNKNOWN);
 
   return (
@@ -22,12 +23,19 @@ export function Page({ link }: { link: Link }) {
         <a className="wordmark" href="/">
           <span>hi</span>score
         </a>
-        {id !== null && <BoardPicker boards={boards.ids ?? []} more={boards.more} chosen={id} onChoose={choose} />}
+        {id !== null && (
+          <BoardPicker
+            boards={boards.ids ?? []}
+            more={boards.more}
+            chosen={id}
+            onChoose={(board) => go({ board, version: null })}
+          />
+        )}
         <StatusChip status={status} />
       </header>
       <main>
         {id !== null ? (
-          <Board key={id} id={id} link={link} onStatus={setStatus} />
+          <Board key={id} id={id} player={address.player} go={go} link={link} onStatus={setStatus} />
         ) : (
           <NoBoard link={link} known={boards.ids !== null} answered={boards.answered} onStatus={setStatus} />
         )}
