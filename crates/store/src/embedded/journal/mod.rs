@@ -106,17 +106,19 @@ impl Journal {
         if from != 0 && found.first().map(|segment| segment.number) != Some(from) {
             return Err(JournalError::Damaged(format!("segment {from} is missing")));
         }
+        // Before a segment is judged by what the next one says of it.
+        if let Some(pair) = found.windows(2).find(|pair| pair[1].number != pair[0].number + 1) {
+            return Err(JournalError::Damaged(format!("segment {} is missing", pair[0].number + 1)));
+        }
         let mut list = List::default();
         let mut next = watermark + 1;
         let mut tail = Tail { number: from, end: HEADER, size: 0 };
         for (at, here) in found.iter().enumerate() {
             let expected = if at == 0 { here.first.min(watermark + 1) } else { next };
-            if here.first != expected || (at > 0 && here.number != tail.number + 1) {
+            if here.first != expected {
                 return Err(JournalError::Damaged(format!(
-                    "segment {} begins with sequence {}, but {expected} in segment {} is missing",
-                    here.number,
-                    here.first,
-                    tail.number + 1
+                    "segment {} begins with sequence {}, but {expected} is missing",
+                    here.number, here.first
                 )));
             }
             let segment = Segment::load(disk.as_ref(), here)?;
@@ -133,7 +135,13 @@ impl Journal {
                 segment.sync_tail(disk.as_ref(), &read)?;
             }
         }
-        next = next.max(watermark + 1);
+        if next <= watermark {
+            return Err(JournalError::Damaged(format!(
+                "segment {} ends with sequence {}, but the table has {watermark}",
+                tail.number,
+                next - 1
+            )));
+        }
         list.current = tail.number;
         let segments = Arc::new(Segments::new(disk, sizes, list));
         let mut journal = Self { segments: Arc::clone(&segments), file: None, tail, next, frame: Vec::new() };
