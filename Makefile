@@ -29,7 +29,7 @@ deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny
 	$(CARGO) deny --locked check bans licenses sources
 
-bench: release ## what durable submissions cost, beside Redis in the same run
+bench: release ## durable submissions, bulks and reads, beside Redis in the same run
 	@scripts/tools.sh bench
 	python3 bench/run.py
 

@@ -1,0 +1,130 @@
+"""The servers that are compared: each on a free port of the loopback, with a folder of its own, driven by its own tool."""
+
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+CONNECTIONS = 64
+MEMBERS = 1_000_000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready, what, seconds=60):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if ready():
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    sys.exit(f"{what} did not get ready within {seconds} s")
+
+
+def wrk(url, seconds, script, *arguments, connections=CONNECTIONS):
+    """Requests a second and their p99 in ms. Any error of any request ends the bench."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(HERE / script), url, "--"]
+    out = subprocess.run(command + list(arguments), check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in out or "Socket errors" in out:
+        sys.exit(f"wrk met errors:\n{out}")
+    count, took = re.search(r"(\d+) requests in ([\d.]+)s", out).groups()
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", out)
+    return {
+        "requests": int(count),
+        "rate": int(count) / float(took),
+        "p99_ms": float(p99[1]) * {"us": 0.001, "ms": 1, "s": 1000}[p99[2]],
+    }
+
+
+class Hiscore:
+    """Our server."""
+
+    def __init__(self, binary, folder):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        address = self.url.removeprefix("http://")
+        command = [binary, "serve", "--listen", address, "--data-dir", f"{folder}/hiscore", "--auto-create"]
+        self.log = open(f"{folder}/hiscore.log", "ab")
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log)
+        wait_until(lambda: self.get("/readyz"), "hiscore")
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path) as answer:
+            return answer.read().decode()
+
+    def judged(self):
+        """Submissions that were judged and are durable, by the server's own count."""
+        found = re.findall(r'^hiscore_submissions_total\{outcome="(\w+)"\} (\d+)', self.get("/metrics"), re.M)
+        counts = {outcome: int(count) for outcome, count in found}
+        refused = {name: counts[name] for name in ("refused", "trouble", "duplicate") if counts.get(name)}
+        if refused:
+            sys.exit(f"the server did not accept everything: {refused}")
+        return sum(counts.values())
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / 100
+
+    def memory_bytes(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+
+    def write(self, seconds, script):
+        """Durable updates a second: what the server counted, not what was sent."""
+        before, cpu = self.judged(), self.cpu_seconds()
+        figures = wrk(self.url, seconds, script)
+        updates = self.judged() - before
+        figures["cpu_us"] = (self.cpu_seconds() - cpu) / updates * 1e6
+        figures["rate"] *= updates / figures["requests"]
+        return figures
+
+    def read(self, seconds, what, connections=CONNECTIONS):
+        return wrk(self.url, seconds, "read.lua", what, connections=connections)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=120)
+        self.log.close()
+        if code != 0:
+            sys.exit(f"hiscore ended with {code}: {pathlib.Path(self.log.name).read_text()}")
+
+
+class Redis:
+    """A Redis; `appendonly` syncs its file before every answer, else nothing is kept at all."""
+
+    def __init__(self, folder, appendonly):
+        self.port = str(free_port())
+        data = pathlib.Path(folder, f"redis-{self.port}")
+        data.mkdir()
+        command = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", str(data), "--save", ""]
+        command += ["--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        ping = ["redis-cli", "-p", self.port, "ping"]
+        wait_until(lambda: subprocess.run(ping, capture_output=True).stdout == b"PONG\n", "redis-server")
+
+    def benchmark(self, requests, pipeline, *operation):
+        command = ["redis-benchmark", "-p", self.port, "-c", str(CONNECTIONS), "-n", str(requests), "-P", str(pipeline)]
+        command += ["-r", str(MEMBERS), "--csv", *operation]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        fields = [field.strip('"') for field in out.strip().splitlines()[-1].split('","')]
+        return {"rate": float(fields[1]), "p99_ms": float(fields[6])}
+
+    def zadd(self, requests, pipeline=1):
+        return self.benchmark(requests, pipeline, "ZADD", "bench", "__rand_int__", "player:__rand_int__")
+
+    def zrevrank(self, requests):
+        return self.benchmark(requests, 1, "ZREVRANK", "bench", "player:__rand_int__")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=60)
