@@ -87,6 +87,18 @@ fn journal(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn a_folder_is_made_with_its_parents() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("a/b/c");
+    let server = start(&inside, &[]);
+    scores::create(&mut server.client(), "b", "BEST");
+    server.kill();
+    assert!(walk(&mut start(&inside, &[]).client(), "b", None, 10).is_empty());
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(refused(&folder.path().join("file"), &[]).contains("exists"));
+}
+
+#[test]
 fn a_second_process_is_refused_and_the_first_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[]);

@@ -21,7 +21,6 @@ const BOARDS: [(&str, &str); 3] = [("best", "BEST"), ("set", "SET"), ("sum", "IN
 /// A board of which seasons are opened all the time.
 const SEASONS: &str = "seasons";
 const CLIENTS: u64 = 8;
-const ROUNDS: u64 = 40;
 const SEED: u64 = 0x5eed;
 
 /// What the clients share.
@@ -48,9 +47,19 @@ struct Counts {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
+    besiege(40, "5s");
+}
+
+/// Nobody is killed, but the answer often comes before anybody knows: it must not be taken for a no.
+#[test]
+fn an_answer_that_came_too_early_is_settled_by_sending_again() {
+    besiege(0, "1ms");
+}
+
+fn besiege(rounds: u64, ack_timeout: &str) {
     let began = Instant::now();
     let folder = tempfile::tempdir().unwrap();
-    let mut server = start(folder.path(), "127.0.0.1:0");
+    let mut server = start(folder.path(), "127.0.0.1:0", ack_timeout);
     let address = server.address();
     let mut client = server.client();
     let (acks, acked) = channel();
@@ -79,16 +88,16 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     players.push(std::thread::spawn(move || open_seasons(&seasons)));
 
     let mut random = Random::new(SEED);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let after = random.below(600) as usize;
         let micros = random.below(3000);
         wait_for_acks(&acked, after);
         // A channel that nobody sends to: so that the kill is not tied to the moment of an acknowledgement.
         let _ = channel::<()>().1.recv_timeout(Duration::from_micros(micros));
         assert_eq!(server.kill().code, Err(9));
-        server = start(folder.path(), &address.to_string());
+        server = start(folder.path(), &address.to_string(), ack_timeout);
     }
-    wait_for_acks(&acked, 100);
+    wait_for_acks(&acked, 1000);
     field.stop.store(true, Ordering::Relaxed);
     let mut all = Counts::default();
     for player in players {
@@ -103,12 +112,12 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let versions = all.resets as i64 + 1;
     check(&field, versions, &mut server.client());
     server.kill();
-    let server = start(folder.path(), &address.to_string());
+    let server = start(folder.path(), &address.to_string(), "5s");
     check(&field, versions, &mut server.client());
     again(&field, &mut server.client());
     check(&field, versions, &mut server.client());
     println!(
-        "seed {SEED:#x}: {ROUNDS} kills, {} acknowledged, {} sent again of which {} had been applied, {} deletes, \
+        "seed {SEED:#x}: {rounds} kills, {} acknowledged, {} sent again of which {} had been applied, {} deletes, \
          {} resets, {:.1} s",
         all.acked,
         all.sent_again,
@@ -119,7 +128,7 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     );
 }
 
-fn start(folder: &Path, listen: &str) -> Process {
+fn start(folder: &Path, listen: &str, ack_timeout: &str) -> Process {
     let folder = folder.join("data");
     // Small segments and short rounds, so that kills fall on rotations, rounds of the funnel and removals too. A
     // long window, so that no retry outlives it however slow this machine is.
@@ -131,6 +140,7 @@ fn start(folder: &Path, listen: &str) -> Process {
         ["--flush-interval", "30ms"],
         ["--cache", "1MiB"],
         ["--window", "256"],
+        ["--ack-timeout", ack_timeout],
     ];
     Process::start(Path::new(env!("CARGO_BIN_EXE_hiscore")), &arguments.concat()).ready()
 }

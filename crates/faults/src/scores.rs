@@ -1,9 +1,12 @@
 //! Submitting over GraphQL, and what each answer means for whoever sent it.
 #![allow(clippy::panic, reason = "a test may fail by panicking")]
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::client::{Client, Failure};
+use crate::wait::until;
 
 const ONE: &str = "mutation One($input: SubmitScoreInput!) { submitScore(input: $input) { \
     ack outcome record { versionId } userErrors { code message } } }";
@@ -88,14 +91,25 @@ fn bulk(payload: &Value, entries: usize) -> Result<Vec<Verdict>, Verdict> {
     }
 }
 
-/// Creates a board.
+/// Creates a board, asking again while it is not known whether that was done.
 ///
 /// # Panics
-/// When it cannot be.
+/// When it cannot be created.
 pub fn create(client: &mut Client, board: &str, operator: &str) {
     let input = json!({ "input": { "id": board, "operator": operator } });
-    let data = client.data(CREATE, &input);
-    assert_eq!(user_error(&data["createLeaderboard"]), None);
+    let mut first = true;
+    until("a board to be created", Duration::from_secs(20), || {
+        let answer = ask(client, CREATE, input.clone());
+        match answer.and_then(|data| user_error(&data["createLeaderboard"]).map_or(Ok(()), Err)) {
+            Ok(()) => Some(()),
+            Err(Verdict::Refused(code, _)) if code == "ALREADY_EXISTS" && !first => Some(()),
+            Err(Verdict::Ambiguous(_)) => {
+                first = false;
+                None
+            }
+            Err(other) => panic!("{board} cannot be created: {other:?}"),
+        }
+    });
 }
 
 /// Deletes a record: whether there was one.

@@ -63,7 +63,7 @@ impl Folder {
     ///
     /// The error is of kind [`ErrorKind::WouldBlock`] when another process has it.
     pub fn open(path: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(path)?;
+        make_folder(path)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
@@ -129,6 +129,21 @@ impl Disk for Folder {
     fn remove(&self, name: &str) -> io::Result<()> {
         std::fs::remove_file(self.path.join(name))?;
         self.sync_names()
+    }
+}
+
+/// Makes a folder and its parents, each durable before anything is put into it: a file that is safe in a folder that
+/// is not would be lost with it.
+fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_folder(parent)?;
+    match std::fs::create_dir(path) {
+        // Somebody was quicker.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => Err(error),
+        _ => File::open(parent)?.sync_all(),
     }
 }
 
