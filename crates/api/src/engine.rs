@@ -11,9 +11,11 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::gate::{Document, Gate};
+use crate::limits::Limits;
 use crate::metrics::{Kind, Measure, Outcome};
-use crate::schema::Schema;
+use crate::plan::{Body, Judged, Submission};
 use crate::schema::error::ErrorCode;
+use crate::schema::{self, Backend, Schema};
 
 /// The parameters of a GraphQL request, as JSON has them.
 #[derive(Deserialize, Default)]
@@ -64,6 +66,11 @@ impl Answer {
         Self { errors, data: executed.then_some(response.data) }
     }
 
+    /// What is said when a stage behind us panicked.
+    fn panicked() -> Self {
+        Self { errors: vec![ErrorCode::Internal.request_error("internal error")], data: Some(Value::Null) }
+    }
+
     fn outcome(&self) -> Outcome {
         match (self.errors.is_empty(), self.is_refusal()) {
             (true, _) => Outcome::ok,
@@ -99,6 +106,8 @@ pub(crate) struct Prepared {
     operation_name: Option<String>,
     variables: Variables,
     pub(crate) operation: OperationType,
+    /// What was submitted already, and only has to be shown.
+    pub(crate) judged: Option<Judged>,
 }
 
 impl Prepared {
@@ -106,17 +115,72 @@ impl Prepared {
         let mut request = Request::new(String::new()).variables(self.variables);
         request.operation_name = self.operation_name;
         request.set_parsed_query(self.document.parsed.clone());
-        request
+        match self.judged {
+            Some(judged) => request.data(judged),
+            None => request,
+        }
     }
+}
+
+/// A request that goes the short way.
+pub(crate) struct Planned {
+    /// Has a plan.
+    document: Arc<Document>,
+    submission: Submission,
+}
+
+/// What came of it.
+pub(crate) enum Ran {
+    /// The whole answer.
+    Written(Vec<u8>),
+    /// The full path must find the words for this.
+    Judged(Judged),
+    /// Something behind us panicked.
+    Panicked(Answer),
 }
 
 /// The schema behind its gate.
 pub(crate) struct Engine {
-    pub(crate) schema: Schema,
-    pub(crate) gate: Gate,
+    schema: Schema,
+    backend: Arc<Backend>,
+    gate: Gate,
+    plans: bool,
 }
 
 impl Engine {
+    pub(crate) fn new(backend: Arc<Backend>, limits: &Limits) -> Self {
+        let schema = schema::build(backend.clone());
+        Self { schema, backend, gate: Gate::new(limits), plans: limits.plans }
+    }
+
+    /// The short way for a body, if there is one.
+    pub(crate) fn planned(&self, body: &[u8]) -> Option<Planned> {
+        let body = if self.plans { Body::of(body)? } else { return None };
+        let document = self.gate.planned(&body.query)?;
+        let submission = document.plan()?.read(&body, self.gate.limits())?;
+        Some(Planned { document, submission })
+    }
+
+    /// Goes it.
+    pub(crate) async fn submit(&self, planned: Planned, measure: &mut Measure<'_>) -> Ran {
+        measure.kind = Kind::mutation;
+        let Planned { document, submission: Submission { board, entries, wanted } } = planned;
+        let asked = entries.len();
+        let submit = AssertUnwindSafe(self.backend.service.submit(&board, entries, wanted)).catch_unwind();
+        let Ok(submitted) = submit.await else {
+            let answer = Answer::panicked();
+            measure.outcome = answer.outcome();
+            return Ran::Panicked(answer);
+        };
+        match document.plan().and_then(|plan| plan.write(&board, asked, &submitted)) {
+            Some(answer) => {
+                measure.outcome = Outcome::ok;
+                Ran::Written(answer)
+            }
+            None => Ran::Judged(Judged::new(submitted)),
+        }
+    }
+
     /// Takes a request through the gate; `measure` learns what kind of operation it is.
     pub(crate) fn prepare(
         &self,
@@ -148,20 +212,18 @@ impl Engine {
         };
         self.gate.check(&chosen, &mut parameters.variables)?;
         let (operation_name, variables) = (parameters.operation_name, parameters.variables);
-        Ok(Prepared { document, operation_name, variables, operation })
+        Ok(Prepared { document, operation_name, variables, operation, judged: None })
     }
 
     /// Runs a query or a mutation.
     pub(crate) async fn execute(&self, prepared: Prepared, measure: &mut Measure<'_>) -> Answer {
         // A panic would cut the connection without an answer, and others' requests with it. It is a defect all the same.
+        let document = prepared.document.clone();
         let run = AssertUnwindSafe(self.schema.execute(prepared.request())).catch_unwind();
-        let answer = match run.await {
-            Ok(response) => Answer::of(response),
-            Err(_) => Answer {
-                errors: vec![ErrorCode::Internal.request_error("internal error")],
-                data: Some(Value::Null),
-            },
-        };
+        let answer = run.await.map_or_else(|_| Answer::panicked(), Answer::of);
+        if answer.errors.is_empty() {
+            document.prepare_plan();
+        }
         measure.outcome = answer.outcome();
         answer
     }

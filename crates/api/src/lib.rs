@@ -8,6 +8,7 @@ mod http;
 mod limits;
 mod metrics;
 mod parts;
+mod plan;
 mod schema;
 pub mod service;
 mod ws;
@@ -29,7 +30,7 @@ pub fn router(parts: ApiParts) -> axum::Router {
         parts;
     let cursors = schema::cursor::Cursors::new(&cursor_secret);
     let backend = schema::Backend { service, cursors, bulk_entries: limits.bulk_entries };
-    let engine = engine::Engine { schema: schema::build(Arc::new(backend)), gate: gate::Gate::new(&limits) };
+    let engine = engine::Engine::new(Arc::new(backend), &limits);
     let metrics = metrics::Metrics::new(&mut registry);
     let places = ws::Places::new(limits.websocket.connections);
     http::router(Arc::new(http::Server {

@@ -33,6 +33,9 @@ pub struct Limits {
     /// How many bytes of text the parsed documents that are kept may have together. Default 4 MiB; parsed, they take
     /// about ten times as much.
     pub document_cache_bytes: usize,
+    /// Whether the hot mutations may go the short way, by a plan made of their document. Default true; it changes what
+    /// they cost, and nothing that a client sees.
+    pub plans: bool,
     /// The limits of WebSockets.
     pub websocket: WebSocketLimits,
 }
@@ -75,6 +78,7 @@ impl Default for Limits {
             body_timeout_ms: 30_000,
             document_cache_entries: 1_000,
             document_cache_bytes: 4 << 20,
+            plans: true,
             websocket: WebSocketLimits::default(),
         }
     }

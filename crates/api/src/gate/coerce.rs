@@ -164,7 +164,7 @@ fn expected(name: &str, kind: &Kind) -> String {
 fn check_object<'a, V: Shape>(
     types: &'a Types,
     name: &str,
-    inputs: &'a std::collections::HashMap<Name, Input>,
+    inputs: &'a IndexMap<Name, Input>,
     fields: &'a IndexMap<Name, V>,
     source: Source,
     used: &mut dyn FnMut(Use<'a>),

@@ -1,5 +1,7 @@
 //! A parsed document with everything about it that does not depend on the variables checked once.
 
+use std::sync::OnceLock;
+
 use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
@@ -13,6 +15,7 @@ use super::literals::Check;
 use super::rows::Rows;
 use super::types::Types;
 use crate::limits::Limits;
+use crate::plan::Plan;
 use crate::schema::error::ErrorCode;
 
 /// All operations of a document together may select so many times what one may, since all are validated.
@@ -21,6 +24,8 @@ const OPERATIONS_TOGETHER: usize = 10;
 /// A document within the limits, its literals and the types of its variables checked.
 pub(crate) struct Document {
     pub(crate) parsed: ExecutableDocument,
+    /// How to run it the short way, looked for when it was executed without an error.
+    plan: OnceLock<Option<Plan>>,
 }
 
 /// The operation of a document that a request asks for.
@@ -57,7 +62,18 @@ impl Document {
         for (_, operation) in parsed.operations.iter() {
             Check::new(types, &parsed, &operation.node).run()?;
         }
-        Ok(Self { parsed })
+        Ok(Self { parsed, plan: OnceLock::new() })
+    }
+
+    /// Makes a plan if there can be one. Only for a document that was executed without an error: until then nobody has
+    /// validated it.
+    pub(crate) fn prepare_plan(&self) {
+        self.plan.get_or_init(|| Plan::of(&self.parsed));
+    }
+
+    /// The plan, if there is one.
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.get()?.as_ref()
     }
 
     /// The operation of this name, or the only one.

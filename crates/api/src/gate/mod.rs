@@ -52,6 +52,16 @@ impl Gate {
         Ok(document)
     }
 
+    /// The document of a text that has a plan.
+    pub(crate) fn planned(&self, text: &str) -> Option<Arc<Document>> {
+        self.cache.get(text).filter(|document| document.plan().is_some())
+    }
+
+    /// What no request may ask for more of.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Checks what depends on the variables, and fills in their defaults.
     pub(crate) fn check(
         &self,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use async_graphql::Name;
 use async_graphql::Positioned;
+use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, InputValueDefinition, ObjectType, Type, TypeKind, TypeSystemDefinition,
@@ -30,7 +31,8 @@ pub(super) enum Kind {
     /// A scalar that only goes out.
     Output,
     Enum(Vec<Name>),
-    Input(HashMap<Name, Input>),
+    /// In the order of the schema, so that of two fields that are missing always the same one is named.
+    Input(IndexMap<Name, Input>),
     Object(HashMap<Name, Field>),
 }
 
@@ -49,7 +51,7 @@ impl Input {
 
 /// A field of an object.
 pub(super) struct Field {
-    pub(super) arguments: HashMap<Name, Input>,
+    pub(super) arguments: IndexMap<Name, Input>,
     /// The named type inside whatever lists.
     pub(super) of: Name,
 }
@@ -119,7 +121,7 @@ pub(super) fn named(ty: &Type) -> &Name {
     }
 }
 
-fn inputs(definitions: Vec<Positioned<InputValueDefinition>>) -> HashMap<Name, Input> {
+fn inputs(definitions: Vec<Positioned<InputValueDefinition>>) -> IndexMap<Name, Input> {
     let input = |definition: Positioned<InputValueDefinition>| {
         let InputValueDefinition { name, ty, default_value, .. } = definition.node;
         (name.node, Input { ty: ty.node, has_default: default_value.is_some() })

@@ -40,9 +40,18 @@ pub(super) fn closing(mut response: Response) -> Response {
     response
 }
 
+/// The answer to a GraphQL request that was executed, in JSON already.
+pub(super) fn written(json: Vec<u8>, media: Media) -> Response {
+    in_json(json, media, StatusCode::OK)
+}
+
 fn with_status(answer: &Answer, media: Media, status: StatusCode) -> Response {
+    in_json(answer.to_json(), media, status)
+}
+
+fn in_json(json: Vec<u8>, media: Media, status: StatusCode) -> Response {
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))];
-    (status, headers, answer.to_json()).into_response()
+    (status, headers, json).into_response()
 }
 
 /// No such path.

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::negotiate::{self, Media};
 use super::{Server, answer, cors};
-use crate::engine::{Answer, Parameters};
+use crate::engine::{Answer, Parameters, Planned, Ran};
 use crate::limits::Limits;
 use crate::ws;
 
@@ -61,12 +61,37 @@ async fn post(server: &Server, request: Request, media: Media) -> Response {
         Ok(body) => body,
         Err((status, message)) => return answer::closing(answer::refused(status, media, &message)),
     };
+    if let Some(planned) = server.engine.planned(&body) {
+        return submit(server, planned, &body, media).await;
+    }
     let parameters = match parameters(&body) {
         Ok(parameters) => parameters,
         Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
     };
     drop(body);
     run(server, parameters, media, false).await
+}
+
+/// The short way of a hot mutation; and where that ends without plain success, the full path with what came of it.
+async fn submit(server: &Server, planned: Planned, body: &[u8], media: Media) -> Response {
+    let mut measure = server.metrics.begin();
+    let judged = match server.engine.submit(planned, &mut measure).await {
+        Ran::Written(json) => return answer::written(json, media),
+        Ran::Panicked(answer) => return answer::graphql(&answer, media),
+        Ran::Judged(judged) => judged,
+    };
+    let parameters = match parameters(body) {
+        Ok(parameters) => parameters,
+        Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
+    };
+    let answer = match server.engine.prepare(parameters, &mut measure) {
+        Ok(mut prepared) => {
+            prepared.judged = Some(judged);
+            server.engine.execute(prepared, &mut measure).await
+        }
+        Err(errors) => Answer::refused(errors),
+    };
+    answer::graphql(&answer, media)
 }
 
 async fn get(server: &Server, query: &str, media: Media) -> Response {

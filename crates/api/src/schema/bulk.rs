@@ -1,9 +1,8 @@
 //! `submitScores`: one call of the port for all entries that are within the rules, and each result in its place.
 
-use async_graphql::Result;
+use async_graphql::{Context, Result};
 use hiscore_score::LeaderboardId;
 
-use super::Backend;
 use super::enums::UserErrorCode;
 use super::input::SubmitScoresInput;
 use super::payload::{SubmitScorePayload, SubmitScoresPayload, UserError, board_refused, result_missing};
@@ -11,11 +10,11 @@ use crate::service::Wanted;
 
 /// Submits a bulk. An entry against the rules has its own `INVALID`, and the rest apply.
 pub(super) async fn submit(
-    backend: &Backend,
+    ctx: &Context<'_>,
     input: SubmitScoresInput,
     wanted: Wanted,
 ) -> Result<SubmitScoresPayload> {
-    let board = match whole(&input, backend.bulk_entries) {
+    let board = match whole(&input, super::backend(ctx)?.bulk_entries) {
         Ok(board) => board,
         Err(error) => return Ok(refused(error)),
     };
@@ -34,7 +33,7 @@ pub(super) async fn submit(
     let judged = if entries.is_empty() {
         Vec::new()
     } else {
-        match backend.service.submit(&board, entries, wanted).await {
+        match super::submit(ctx, &board, entries, wanted).await? {
             Ok(judged) => judged,
             Err(error) => {
                 let error = board_refused(error, &["input", "leaderboardId"], &["input"])?;

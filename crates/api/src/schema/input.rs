@@ -88,7 +88,8 @@ impl ScoreInput {
     }
 }
 
-fn metadata(input: Option<Json>) -> Result<Option<Metadata>, InvalidMetadata> {
+/// Metadata within the rules; null is none.
+pub(crate) fn metadata(input: Option<Json>) -> Result<Option<Metadata>, InvalidMetadata> {
     let Some(Json(value)) = input else { return Ok(None) };
     let value = value.into_json().map_err(|_| InvalidMetadata::NotJson)?;
     Metadata::new(&value)

@@ -14,7 +14,7 @@ use super::payload::{
     DeleteRecordPayload, LeaderboardPayload, SubmitScorePayload, SubmitScoresPayload, UserError,
     board_refused, result_missing,
 };
-use super::{Backend, backend};
+use super::{Backend, backend, submit};
 use crate::service::{Board, BoardError, Rejected, Wanted};
 
 /// The root of all writing.
@@ -97,7 +97,7 @@ impl Mutation {
                 return Ok(SubmitScorePayload::refused(errors));
             }
         };
-        let mut results = match backend(ctx)?.service.submit(&board, vec![entry], wanted).await {
+        let mut results = match submit(ctx, &board, vec![entry], wanted).await? {
             Ok(results) => results,
             Err(error) => {
                 let error = board_refused(error, &["input", "leaderboardId"], &["input"])?;
@@ -120,7 +120,7 @@ impl Mutation {
         #[graphql(desc = "The updates.")] input: SubmitScoresInput,
     ) -> Result<SubmitScoresPayload> {
         let wanted = wanted(&ctx.look_ahead().field("results"), input.ack);
-        bulk::submit(backend(ctx)?, input, wanted).await
+        bulk::submit(ctx, input, wanted).await
     }
 
     /// Opens the next version (season) of a leaderboard. The records of the former ones stay readable.

@@ -57,7 +57,7 @@ impl ScalarType for DateTime {
 }
 
 /// RFC 3339 of milliseconds since the Unix epoch.
-fn rfc3339(unix_ms: u64) -> String {
+pub(crate) fn rfc3339(unix_ms: u64) -> String {
     let (seconds, ms) = (unix_ms / 1000, unix_ms % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

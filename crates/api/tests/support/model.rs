@@ -75,6 +75,19 @@ impl Model {
         self.state.lock().submits.clone()
     }
 
+    /// Everything it holds, to be compared with another's.
+    pub fn contents(&self) -> String {
+        let state = self.state.lock();
+        let mut text = format!("{:?} {} {:?}\n", state.stamp, state.sequence, state.submits);
+        for (id, board) in &state.boards {
+            for (version, season) in &board.seasons {
+                let season: BTreeMap<_, _> = season.iter().collect();
+                text += &format!("{id} {version} {:?} {season:?}\n", board.leaderboard);
+            }
+        }
+        text
+    }
+
     /// How many calls there were that read or changed anything.
     pub fn calls(&self) -> u64 {
         let state = self.state.lock();
