@@ -1,7 +1,7 @@
 //! The `hiscore` binary: arguments to a role, signals to a shutdown, errors to an exit code.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks to its user")]
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use hiscore::serve::Server;
@@ -19,11 +19,11 @@ const ABORTED: i32 = 130;
 fn main() -> ExitCode {
     match hiscore_config::parse(std::env::args_os(), &|name| std::env::var_os(name)) {
         Ok(Command::Print(text)) => {
-            print!("{text}");
+            say(&text);
             ExitCode::SUCCESS
         }
         Ok(Command::Schema) => {
-            print!("{}", hiscore_api::sdl());
+            say(&hiscore_api::sdl());
             ExitCode::SUCCESS
         }
         Ok(Command::Serve(settings)) => in_runtime(serve(*settings)),
@@ -72,14 +72,17 @@ fn greet(url: &str, folder: &str, auto_create: bool) {
     } else {
         "mutation { createLeaderboard(input: { id: \\\"demo\\\" }) { leaderboard { id } userErrors { message } } }"
     };
-    println!("hiscore {}", env!("CARGO_PKG_VERSION"));
-    println!("  score board  {url}/");
-    println!("  GraphiQL     {url}/graphiql");
-    println!("  metrics      {url}/metrics");
-    println!("  data         {folder}");
-    println!(
-        "  try          curl -s {url}/graphql -H 'content-type: application/json' -d '{{\"query\":\"{mutation}\"}}'"
-    );
+    say(&format!(
+        "hiscore {version}\n  score board  {url}/\n  GraphiQL     {url}/graphiql\n  metrics      {url}/metrics\n  \
+         data         {folder}\n  try          curl -s {url}/graphql -H 'content-type: application/json' \
+         -d '{{\"query\":\"{mutation}\"}}'\n",
+        version = env!("CARGO_PKG_VERSION")
+    ));
+}
+
+/// Whoever reads this may have seen enough and gone (`| head`): no reason for a server to end.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 async fn simulate(settings: SimulateSettings) -> Result<u8, String> {
@@ -89,7 +92,7 @@ async fn simulate(settings: SimulateSettings) -> Result<u8, String> {
     match hiscore_simulate::run(&settings, &mut console, stop).await {
         Ok(report) => {
             let text = if settings.json { report.json() } else { report.text() };
-            println!("{}", text.trim_end());
+            say(&format!("{}\n", text.trim_end()));
             Ok(report.exit_code())
         }
         Err(error) => {
