@@ -166,3 +166,21 @@ fn a_board_is_not_created_by_a_submission_that_is_not_taken() {
         server.parts.books.boards().map(|row| (row.number, row.id.as_str())).collect();
     assert_eq!(boards.into_iter().collect::<Vec<_>>(), [(1, "first"), (2, "third"), (3, "fourth")]);
 }
+
+#[test]
+fn what_the_table_has_ahead_of_its_watermark_is_not_applied_again() {
+    for seed in 0..40 {
+        let mut random = Random::new(seed);
+        let disk = SimDisk::new();
+        let mut server = Server::open(&disk).unwrap();
+        (0..10).for_each(|_| assert_eq!(server.batch(&mut random), None));
+        let shown = server.everything().unwrap();
+        // A round that claims while a batch is being shown has rows of it, and the watermark of the one before.
+        let stamp = server.parts.store.last_stamp();
+        server.parts.store.publish().up_to(random.below(server.parts.journal.next_sequence()), stamp);
+        server.parts.store.flush().unwrap();
+        drop(server);
+        let server = Server::open(&disk).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_same(&server.everything().unwrap(), &shown, &format!("seed {seed}"));
+    }
+}
