@@ -33,6 +33,7 @@ export default defineConfig({
     proxy: {
       "/graphql": { target: server, ws: true },
       "/metrics": { target: server },
+      "/readyz": { target: server },
     },
   },
   test: { include: ["src/**/*.test.ts"], exclude: configDefaults.exclude },

@@ -104,8 +104,19 @@ test("a new season empties the table and says so", async () => {
   const { page, close, assertClean } = await open(browser, `${server.url}/?board=seasonal`);
   await untilEqual(() => playersShown(page), ["ann"]);
   await server.graphql('mutation { resetLeaderboard(id: "seasonal") { userErrors { message } } }');
-  await page.getByText("Season 2", { exact: true }).waitFor();
+  await page.getByText("Season 2 has begun.").waitFor();
   await page.getByText("Nobody has scored in this season yet").waitFor();
+  assert.equal(await page.getByLabel("Season", { exact: true }).inputValue(), "2");
+
+  // The ended one is still there to be read, and no more.
+  await page.getByRole("button", { name: "See how season 1 ended" }).click();
+  await untilEqual(() => playersShown(page), ["ann"]);
+  await untilEqual(() => status(page), "final");
+  assert.equal(new URL(page.url()).searchParams.get("version"), "1");
+  await server.submit("seasonal", "bob", 9);
+  await page.getByLabel("Season", { exact: true }).selectOption("2");
+  await untilEqual(() => playersShown(page), ["bob"]);
+  await untilEqual(() => status(page), "live");
   assertClean();
   await close();
 });

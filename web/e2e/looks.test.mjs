@@ -75,13 +75,34 @@ test("everything that can be used is reached by keyboard, in order", async () =>
   const { page, close, assertClean } = await open(browser, `${server.url}/?board=calm`);
   await until(async () => assert.notEqual((await playersShown(page)).length, 0));
   const reached = [];
-  for (let stop = 0; stop < 7; stop++) {
+  for (let stop = 0; stop < 9; stop++) {
     await page.keyboard.press("Tab");
     reached.push(
       await page.evaluate(() => document.activeElement?.getAttribute("href") ?? document.activeElement?.tagName),
     );
   }
-  assert.deepEqual(reached, ["/", "SELECT", "INPUT", "BUTTON", "SELECT", "/graphiql", "/metrics"]);
+  assert.deepEqual(reached, [
+    "/",
+    "SELECT",
+    "/?view=funnel&board=calm",
+    "INPUT",
+    "BUTTON",
+    "BUTTON",
+    "SELECT",
+    "/graphiql",
+    "/metrics",
+  ]);
+  assertClean();
+  await close();
+});
+
+test("one polite live region says what cannot be seen", async () => {
+  await server.submit("calm", "ann", 2);
+  const { page, close, assertClean } = await open(browser, `${server.url}/?board=calm&player=ann`);
+  const region = page.locator("[aria-live], [role=status], [role=alert], [role=log]");
+  await until(async () => assert.match((await region.textContent()) ?? "", /Live\./));
+  assert.equal(await region.count(), 1);
+  await until(async () => assert.match((await region.textContent()) ?? "", /ann is at rank/), 30_000);
   assertClean();
   await close();
 });

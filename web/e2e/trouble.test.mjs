@@ -47,6 +47,24 @@ test("a killed server leaves the table and its age; restarted, the page catches 
   await close();
 });
 
+test("a board that is gone says so and stays in sight; when it is back, so is the page", async () => {
+  await server.submit("mortal", "ann", 30);
+  const { page, close, assertClean } = await open(browser, `${server.url}/?board=mortal`);
+  await untilEqual(() => status(page), "live");
+  await server.kill();
+  server.forget();
+  await server.start();
+  await page.getByText("This board no longer exists.").waitFor({ timeout: 30_000 });
+  assert.deepEqual(await playersShown(page), ["ann"]);
+  assert.notEqual(await status(page), "live");
+  await screenshot(page, "gone");
+  await server.submit("mortal", "bob", 5);
+  await untilEqual(() => playersShown(page), ["bob"], 30_000);
+  await untilEqual(() => status(page), "live");
+  assertClean({ serverWasAway: true });
+  await close();
+});
+
 test("a device without network says offline, and keeps the table", async () => {
   await server.submit("cup", "cid", 50);
   const { page, close, assertClean } = await open(browser, `${server.url}/?board=cup`);
@@ -63,4 +81,20 @@ test("a device without network says offline, and keeps the table", async () => {
   await untilEqual(() => status(page), "live", 30_000);
   assertClean({ serverWasAway: true });
   await close();
+});
+
+test("a clock that is an hour off makes nothing older, or younger, than it is", async () => {
+  await server.submit("clock", "ann", 1);
+  for (const hours of [-1, 1]) {
+    const { page, close, assertClean } = await open(browser, `${server.url}/?board=clock`, {
+      clockOffMs: hours * 3_600_000,
+    });
+    await untilEqual(() => status(page), "live");
+    // From the last column, since "now" is also what a time ahead of the clock would be called.
+    await until(async () =>
+      assert.match((await page.locator("tbody .when").textContent()) ?? "", /^([5-9]|\d\d)s ago$/),
+    );
+    assertClean();
+    await close();
+  }
 });

@@ -32,10 +32,16 @@ const CONNECTION_FAILURE = /net::ERR_|WebSocket connection to .* failed|Failed t
  * Opens `url`. The returned `assertClean` fails on console messages, page errors and requests to elsewhere.
  * @param {import("playwright-core").Browser} browser
  * @param {string} url
- * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @param {import("playwright-core").BrowserContextOptions & { clockOffMs?: number }} [options]
  */
-export async function open(browser, url, options = WIDE) {
+export async function open(browser, url, { clockOffMs = 0, ...options } = WIDE) {
   const context = await browser.newContext({ locale: "en-US", ...options });
+  if (clockOffMs !== 0) {
+    await context.addInitScript((off) => {
+      const right = Date.now;
+      Date.now = () => right() + off;
+    }, clockOffMs);
+  }
   const page = await context.newPage();
   const own = new URL(url).host;
   /** @type {string[]} */

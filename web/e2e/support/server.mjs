@@ -73,6 +73,11 @@ export class Server {
     await gone;
   }
 
+  /** Loses all data. Only while it is not running. */
+  forget() {
+    rmSync(path.join(this.#folder, "data"), { recursive: true, force: true });
+  }
+
   async dispose() {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });

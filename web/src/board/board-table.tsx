@@ -1,6 +1,6 @@
 // The table of the top players, in the server's order: the page never sorts, so it can never disagree.
 import { useRef } from "react";
-import type { BoardTop } from "../api/documents.ts";
+import type { BoardRecord } from "../api/documents.ts";
 import { onServerClock } from "../format/clock.ts";
 import { timeAgo } from "../format/time.ts";
 import { movedSince, type Standing } from "../live/baseline.ts";
@@ -9,7 +9,7 @@ import { shareOfLeader } from "./share.ts";
 import { useReorder } from "./use-reorder.ts";
 
 interface Props {
-  records: BoardTop["records"];
+  records: readonly BoardRecord[];
   /** Where everybody stood before; null where nobody moves. */
   since: Standing | null;
   subscores: boolean;

@@ -8,7 +8,7 @@ import { backoffMs, pause } from "./backoff.ts";
 export interface Follower<Data> {
   data(data: Data): void;
   /** Why there is nothing new just now. Another attempt is already under way. */
-  problem(message: string): void;
+  problem(message: string, code?: string): void;
 }
 
 /** The part of urql's OperationResult that matters here. */
@@ -34,11 +34,11 @@ export function follow<Data>(
   const start = () => {
     let over = false;
     // urql reports an error as a result and keeps the source open, but nothing comes after it.
-    const again = async (problem: string | null) => {
+    const again = async (problem: string | null, code?: string) => {
       if (over || stopped.signal.aborted) return;
       over = true;
       subscription?.unsubscribe();
-      if (problem !== null) follower.problem(problem);
+      if (problem !== null) follower.problem(problem, code);
       await wait(failures++, stopped.signal);
       if (!stopped.signal.aborted) start();
     };
@@ -48,7 +48,9 @@ export function follow<Data>(
       subscribe(({ data, error }) => {
         if (over || stopped.signal.aborted) return;
         if (error) {
-          void again(error.graphQLErrors[0]?.message ?? "The connection was closed");
+          const [said] = error.graphQLErrors;
+          const code = said?.extensions.code;
+          void again(said?.message ?? "The connection was closed", typeof code === "string" ? code : undefined);
         } else if (data) {
           failures = 0;
           follower.data(data);

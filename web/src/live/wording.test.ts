@@ -29,4 +29,10 @@ describe("wording", () => {
   it("lets trouble on the way to the server go before trouble behind it", () => {
     expect(wording(at("stale"), T + 10_000, "STALE", null)).toMatch(/does not answer/);
   });
+
+  it("says that somebody holds it, or that the board is gone", () => {
+    expect(wording(at("paused"), T + 5_000, "EXACT", "x")).toBe("Paused. This is the board as it was 5 s ago.");
+    expect(wording(at("stale"), T + 60_000, "EXACT", "none", true)).toMatch(/no longer exists.* 1 min ago/);
+    expect(wording(at("final", null), T, "EXACT", null)).toBeNull();
+  });
 });

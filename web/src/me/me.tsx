@@ -16,10 +16,13 @@ interface Props {
   moved: Moved;
   subscores: boolean;
   now: number;
+  /** In a season that is over nobody appears any more. */
+  over?: boolean;
+  onShow: (rank: number) => void;
   onLeave: () => void;
 }
 
-export function Me({ player, state, moved, subscores, now, onLeave }: Props) {
+export function Me({ player, state, moved, subscores, now, over = false, onShow, onLeave }: Props) {
   const { record, around, trail, problem } = state;
   if (!record) {
     return (
@@ -27,8 +30,8 @@ export function Me({ player, state, moved, subscores, now, onLeave }: Props) {
         <p>
           {record === null ? (
             <>
-              There is no player <Name id={player} /> on this board in this season. With their first score they appear
-              here.
+              There is no player <Name id={player} /> on this board in this season.
+              {!over && " With their first score they appear here."}
             </>
           ) : problem !== null ? (
             <>
@@ -44,12 +47,13 @@ export function Me({ player, state, moved, subscores, now, onLeave }: Props) {
       </aside>
     );
   }
+  const { rank } = record;
   return (
     <>
       <aside className="me-row" aria-label="The player you follow">
         <p className="me-rank">
           <span className="for-ears">Rank </span>
-          <span className="rank-number">{record.rank === null ? "–" : formatInteger(record.rank)}</span>
+          <span className="rank-number">{rank === null ? "–" : formatInteger(rank)}</span>
           <Movement moved={moved} />
         </p>
         <div className="me-who">
@@ -65,6 +69,11 @@ export function Me({ player, state, moved, subscores, now, onLeave }: Props) {
         <Leave onLeave={onLeave} />
       </aside>
       <Neighbourhood around={around} player={player} />
+      {rank !== null && around.length > 1 && (
+        <button type="button" className="link show" onClick={() => onShow(rank)}>
+          Show in the table
+        </button>
+      )}
     </>
   );
 }

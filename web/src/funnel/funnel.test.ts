@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { parseHealth } from "./health.ts";
+import { parseMetrics, sumOf } from "./prometheus.ts";
+import { grown, type Reading, rates, ratios, readingOf, withReading } from "./readings.ts";
+import { verdictOf } from "./verdict.ts";
+
+const TEXT = `# HELP hiscore_submissions Submissions judged, by outcome.
+# TYPE hiscore_submissions counter
+hiscore_submissions_total{outcome="improved"} 900
+hiscore_submissions_total{outcome="unchanged"} 100
+hiscore_commit_duration_seconds_sum 0.25
+hiscore_commit_duration_seconds_count 40
+hiscore_commit_duration_seconds_bucket{le="+Inf"} 40
+hiscore_funnel_written_total 50 1700000000
+hiscore_funnel_dirty_records 12.0
+hiscore_funnel_oldest_dirty_age_seconds 0.4
+hiscore_journal_size_bytes 6.7108864e7
+# EOF
+`;
+
+describe("metrics", () => {
+  it("are read, and added up over their labels", () => {
+    const metrics = parseMetrics(TEXT);
+    expect(sumOf(metrics, "hiscore_submissions_total")).toBe(1_000);
+    expect(sumOf(metrics, "hiscore_submissions")).toBeNull();
+    expect(sumOf(metrics, "hiscore_journal_size_bytes")).toBe(67_108_864);
+  });
+
+  it("may have labels with anything in them, and be no numbers", () => {
+    expect(parseMetrics('a{x="}\\" 1",y="é"} 2\nb +Inf\nc NaN\nd\n<html>\n{} 1\ne{ 3')).toEqual([
+      { name: "a", labels: 'x="}\\" 1",y="é"', value: 2 },
+      { name: "b", labels: "", value: Number.POSITIVE_INFINITY },
+    ]);
+  });
+
+  it("make a reading, or none if they are somebody else's", () => {
+    expect(readingOf(TEXT, 7)).toMatchObject({ at: 7, submitted: 1_000, commits: 40, written: 50, dirty: 12 });
+    expect(readingOf("go_goroutines 5", 7)).toBeNull();
+  });
+});
+
+const reading = (seconds: number, submitted: number, written: number, more: Partial<Reading> = {}): Reading => ({
+  at: seconds * 1000,
+  submitted,
+  commits: 0,
+  written,
+  failures: 0,
+  dirty: 0,
+  oldestSeconds: 0,
+  journalBytes: 0,
+  pendingBytes: 0,
+  ...more,
+});
+
+describe("readings", () => {
+  it("give rates, also over a restart", () => {
+    const values = rates([reading(0, 100, 0), reading(2, 300, 0), reading(4, 40, 0)], "submitted");
+    expect(values).toEqual([
+      { at: 2_000, value: 100 },
+      { at: 4_000, value: 20 },
+    ]);
+    expect(grown([reading(0, 100, 0), reading(2, 300, 0), reading(4, 40, 0)], "submitted", 0)).toBe(240);
+  });
+
+  it("give the ratio of updates to writes, where there are any", () => {
+    expect(ratios([reading(0, 0, 0), reading(2, 50, 0), reading(4, 100, 10)])).toEqual([{ at: 4_000, value: 10 }]);
+  });
+
+  it("are kept for five minutes", () => {
+    let readings: readonly Reading[] = [];
+    for (let second = 0; second < 3_600; second += 2) readings = withReading(readings, reading(second, 0, 0));
+    expect(readings.length).toBe(150);
+  });
+});
+
+describe("verdict", () => {
+  const well = [{ name: "table", ok: true, detail: "" }];
+  const verdict = (readings: Reading[], parts = well, now = readings.at(-1)?.at ?? 0) =>
+    verdictOf(readings, parts, now);
+
+  it("tells whether the database is falling behind", () => {
+    expect(verdict([])).toBe("unknown");
+    expect(verdict([reading(0, 9, 9), reading(2, 9, 9)])).toBe("idle");
+    expect(verdict([reading(0, 9, 9), reading(2, 90, 9, { dirty: 5, oldestSeconds: 1 })])).toBe("keeping up");
+    expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { dirty: 5, oldestSeconds: 11 })])).toBe("behind");
+    expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { failures: 1, dirty: 5 })])).toBe("failing");
+  });
+
+  it("puts a part that is not well, and silence, before everything else", () => {
+    expect(verdict([reading(0, 9, 9)], [{ name: "committer", ok: false, detail: "" }])).toBe("broken");
+    expect(verdict([reading(0, 9, 9)], well, 8_000)).toBe("silent");
+  });
+});
+
+it("reads what a server says about its parts", () => {
+  expect(parseHealth("[+] recovered: the ranks are complete\n[-] accepting: shutting: down\nready\n")).toEqual([
+    { name: "recovered", ok: true, detail: "the ranks are complete" },
+    { name: "accepting", ok: false, detail: "shutting: down" },
+  ]);
+});
