@@ -7,8 +7,8 @@
 //!   (45,800/s) accepts and runs unknown input fields, so it is not used.
 //! - juniper, its validated operation kept, does 48,100/s, but needs resolvers that do not await and has no macro for
 //!   subscriptions as plain streams.
-//! - A prepared plan for the hot mutation, made from a validated document, does 64,200/s in either and can come later
-//!   without a change of the schema; so the choice is by the schema macros, the subscriptions and
+//! - A prepared plan for the hot mutation, made from a validated document, does 64,200/s in either and needs no
+//!   change of the schema ([`crate::plan`]); so the choice is by the schema macros, the subscriptions and
 //!   `Request::set_parsed_query`.
 //! - Its own axum glue is not used at all: it runs mutations sent by GET and as `text/plain`, ignores `Accept`, and closes
 //!   WebSockets with the wrong codes. See [`crate::http`] and [`crate::ws`].
