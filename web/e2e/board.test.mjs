@@ -104,7 +104,7 @@ test("a new season empties the table and says so", async () => {
   const { page, close, assertClean } = await open(browser, `${server.url}/?board=seasonal`);
   await untilEqual(() => playersShown(page), ["ann"]);
   await server.graphql('mutation { resetLeaderboard(id: "seasonal") { userErrors { message } } }');
-  await page.getByText("Season 2 has begun.").waitFor();
+  await page.locator(".notice", { hasText: "Season 2 has begun." }).waitFor();
   await page.getByText("Nobody has scored in this season yet").waitFor();
   assert.equal(await page.getByLabel("Season", { exact: true }).inputValue(), "2");
 

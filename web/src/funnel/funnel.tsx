@@ -53,14 +53,14 @@ export default function Funnel({ onStatus }: { onStatus: (status: Status) => voi
         />
         <Chart
           title="Coalesced"
-          note="updates to one write, over a minute"
+          note="updates per write, in a minute"
           points={ratios(readings)}
           format={ratio}
           {...chart}
         />
         <Chart
           title="Written"
-          note="records into the database"
+          note="records to the database"
           points={rates(readings, "written")}
           format={perSecond}
           {...chart}
