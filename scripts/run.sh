@@ -6,7 +6,8 @@ bin=target/release/hiscore
 listen=${LISTEN:-127.0.0.1:8080}
 data=${DATA:-data}
 
-"$bin" serve --listen "$listen" --data-dir "$data" --auto-create &
+# Both run in sessions of their own, so that Ctrl-C reaches them in order, through stop() alone.
+setsid "$bin" serve --listen "$listen" --data-dir "$data" --auto-create &
 server=$!
 players=
 stop() {
@@ -26,7 +27,6 @@ echo
 echo "  20 players are playing. Watch them:  http://$listen/?board=demo"
 echo "  Ctrl-C stops everything; the scores stay in $data/"
 echo
-# In its own process group, so that Ctrl-C reaches it through stop() alone.
 setsid "$bin" simulate --url "http://$listen" --leaderboard demo &
 players=$!
 wait "$players" || true
