@@ -77,6 +77,8 @@ export default function Rest({ id, version, fromRank, total, revision, subscores
       </div>,
     );
   }
+  // One width for all ranks, the last included, so that names stand in line.
+  const rankWidth: Record<string, string> = { "--rank-width": `${formatInteger(total).length * 0.65 + 1.2}rem` };
   return (
     <div
       ref={box}
@@ -84,7 +86,7 @@ export default function Rest({ id, version, fromRank, total, revision, subscores
       role="table"
       aria-label={`From rank ${formatInteger(fromRank)} on`}
       aria-rowcount={total}
-      style={{ height: physicalHeight(list) }}
+      style={{ height: physicalHeight(list), ...rankWidth }}
     >
       {rows}
     </div>
