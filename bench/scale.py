@@ -49,6 +49,21 @@ def fill(server, players):
     [thread.join() for thread in threads]
 
 
+def read(server, players):
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    for name, field in (
+        ("first ten", "records(first: 10) { nodes { playerId rank score } }"),
+        ("last ten", f"records(first: 10, fromRank: {players - 9}) {{ nodes {{ playerId rank score }} }}"),
+        ("around one", f'around(playerId: "p{players // 2:011}") {{ playerId rank score }}'),
+    ):
+        times = []
+        for _ in range(50):
+            began = time.monotonic()
+            ask(connection, f'{{ leaderboard(id: "big") {{ totalCount {field} }} }}')
+            times.append(time.monotonic() - began)
+        print(f"{name}: {sorted(times)[25] * 1000:.2f} ms in the median, HTTP and all")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
@@ -57,30 +72,19 @@ def main():
     players = arguments.players
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT) as folder:
         server = Hiscore(arguments.binary, folder)
-        began = time.monotonic()
-        fill(server, players)
-        print(f"{players:,} players of 12-byte ids by bulks of {BULK:,}: {time.monotonic() - began:.0f} s")
-        print(f"memory: {server.memory_bytes() / players:.0f} bytes a player, all included")
-        server.process.kill()
-        server.process.wait()
-        server.log.close()
-        began = time.monotonic()
-        server = Hiscore(arguments.binary, folder)
-        print(f"ready again after SIGKILL: {time.monotonic() - began:.1f} s")
-        print(f"memory after that: {server.memory_bytes() / players:.0f} bytes a player")
-        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
-        for name, field in (
-            ("first ten", "records(first: 10) { nodes { playerId rank score } }"),
-            ("last ten", f"records(first: 10, fromRank: {players - 9}) {{ nodes {{ playerId rank score }} }}"),
-            ("around one", f'around(playerId: "p{players // 2:011}") {{ playerId rank score }}'),
-        ):
-            times = []
-            for _ in range(50):
-                began = time.monotonic()
-                ask(connection, f'{{ leaderboard(id: "big") {{ totalCount {field} }} }}')
-                times.append(time.monotonic() - began)
-            print(f"{name}: {sorted(times)[25] * 1000:.2f} ms in the median, HTTP and all")
-        server.stop()
+        try:
+            began = time.monotonic()
+            fill(server, players)
+            print(f"{players:,} players of 12-byte ids by bulks of {BULK:,}: {time.monotonic() - began:.0f} s")
+            print(f"memory: {server.memory_bytes() / players:.0f} bytes a player, all included")
+            server.kill()
+            began = time.monotonic()
+            server = Hiscore(arguments.binary, folder)
+            print(f"ready again after SIGKILL: {time.monotonic() - began:.1f} s")
+            print(f"memory after that: {server.memory_bytes() / players:.0f} bytes a player")
+            read(server, players)
+        finally:
+            server.kill()
 
 
 if __name__ == "__main__":

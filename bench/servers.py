@@ -9,6 +9,9 @@ import sys
 import time
 import urllib.request
 
+# Stopped from outside, a bench ends as it does by itself: servers stopped, folders removed.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+
 HERE = pathlib.Path(__file__).resolve().parent
 CONNECTIONS = 64
 MEMBERS = 1_000_000
@@ -90,6 +93,11 @@ class Hiscore:
 
     def read(self, seconds, what, connections=CONNECTIONS):
         return wrk(self.url, seconds, "read.lua", what, connections=connections)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
