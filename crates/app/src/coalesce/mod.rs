@@ -39,7 +39,6 @@ struct State {
     /// The committer waits, or somebody wants a round now.
     hurry: bool,
     closed: bool,
-    rounds: u64,
 }
 
 impl Pressure {
@@ -98,7 +97,6 @@ impl Pressure {
 
     fn report(&self, result: Result<(), &TableError>) {
         let mut state = self.state.lock();
-        state.rounds += 1;
         state.failing = result.err().map(ToString::to_string);
         drop(state);
         self.changed.notify_all();

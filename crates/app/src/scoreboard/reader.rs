@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Trouble};
 use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query};
 use hiscore_score::{LeaderboardId, Record, Rules, Season, VersionId};
-use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey};
+use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableError};
 use parking_lot::Mutex;
 
 use super::directory::Directory;
@@ -261,15 +261,14 @@ pub fn load_season(
     number: BoardNumber,
     version: VersionId,
     rules: &Rules,
-) -> Result<Index, hiscore_store::embedded::TableError> {
+) -> Result<Index, TableError> {
     let mut rows = Vec::new();
     let mut revision = 0;
-    store.scan::<hiscore_store::embedded::TableError>(number, version, |player, record| {
+    store.scan(number, version, |player, record| {
         revision = revision.max(record.position.sequence);
         if let Some(live) = &record.live {
             rows.push((player, live.standing(rules)));
         }
-        Ok(())
     })?;
     let mut index = Index::from_rows(rows);
     index.set_revision(revision);

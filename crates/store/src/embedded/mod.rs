@@ -211,12 +211,12 @@ impl Embedded {
 
     /// Hands every record of a season to `each`, tombstones too: those in the table as of one moment after this call
     /// began, in no useful order. What is only in memory is not among them.
-    pub fn scan<E: From<TableError>>(
+    pub fn scan(
         &self,
         board: BoardNumber,
         version: u32,
-        each: impl FnMut(PlayerId, Record) -> Result<(), E>,
-    ) -> Result<(), E> {
+        each: impl FnMut(PlayerId, Record),
+    ) -> Result<(), TableError> {
         self.table.scan(board, version, each)
     }
 

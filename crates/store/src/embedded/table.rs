@@ -328,22 +328,20 @@ impl Table {
     }
 
     /// Hands every record of a season to `each`, in the order of the players' bytes, from one moment's view.
-    pub fn scan<E: From<TableError>>(
+    pub fn scan(
         &self,
         board: BoardNumber,
         version: VersionId,
-        mut each: impl FnMut(PlayerId, Record) -> Result<(), E>,
-    ) -> Result<(), E> {
+        mut each: impl FnMut(PlayerId, Record),
+    ) -> Result<(), TableError> {
         let snapshot = self.snapshot()?;
         let prefix = season_prefix(board, version);
-        let rows = snapshot.rows.range(prefix.as_slice()..).map_err(TableError::from)?;
-        for row in rows {
-            let (key, value) = row.map_err(TableError::from)?;
+        for row in snapshot.rows.range(prefix.as_slice()..)? {
+            let (key, value) = row?;
             if !key.value().starts_with(&prefix) {
                 break;
             }
-            let player = player_of(key.value()).map_err(TableError::from)?;
-            each(player, get_record(value.value(), self.window).map_err(TableError::from)?)?;
+            each(player_of(key.value())?, get_record(value.value(), self.window)?);
         }
         Ok(())
     }
