@@ -3,9 +3,13 @@
 //! [`embedded`] needs no server: every change is synced into a [`journal`](embedded::journal) by one committer
 //! (a group commit), and a funnel carries coalesced states from there into a [`table`](embedded::table).
 //! [`disk`] is all they see of the file system, so that tests can crash, tear and fill it.
+//!
+//! [`contract`] is what the funnel, a reconcile and readers may rely on in any store.
 
+pub mod contract;
 pub mod disk;
 pub mod embedded;
 
+pub use contract::{Store, StoreError};
 pub use disk::{Disk, DiskFile, Folder};
 pub use embedded::{AppendError, Embedded, OpenError, Options};

@@ -1,0 +1,187 @@
+//! What a store promises to the funnel, to a reconcile and to readers, whichever it is.
+//!
+//! A store keeps absolute states. It never adds, never decides: what a record is was decided by the sequencer of its
+//! shard, and the only question here is which of two states is the later one. That is the *guard*: a write never
+//! replaces a state of a higher position, so late, repeated and concurrent writes are waste, not damage.
+
+use std::ops::Range;
+
+use async_trait::async_trait;
+use hiscore_score::{
+    Leaderboard, LeaderboardId, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp,
+};
+
+/// What is fixed when a deployment is created, kept by its store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentInfo {
+    /// Random, 32 hexadecimal digits: tells two deployments apart.
+    pub id: String,
+    /// How many shards leaderboards are spread over.
+    pub shards: u16,
+    /// How many submissions an idempotency window holds.
+    pub window: usize,
+    /// Signs cursors, so that every process takes those of every other, before and after a restart.
+    pub secret: [u8; 32],
+}
+
+/// What the store knows of a shard as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShardState {
+    /// The epoch that may write; 0: nobody has opened one yet.
+    pub epoch: u32,
+    /// Every change of this shard whose sequence is not above this is in the store.
+    pub watermark: u64,
+    /// No stamp of this shard that reached the store is above this.
+    pub stamp: Stamp,
+    /// Epochs that ended, the oldest first: who was cut off may still write rows of one, above where it was left.
+    pub strays: Vec<Stray>,
+}
+
+/// Where an epoch was left when the next one was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stray {
+    /// The epoch that ended.
+    pub epoch: u32,
+    /// Rows of it above this sequence were not known to the ranking tier when it ended.
+    pub above: u64,
+}
+
+/// A board as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBoard {
+    /// Its name.
+    pub id: LeaderboardId,
+    /// Its rules and present season.
+    pub leaderboard: Leaderboard,
+    /// The position of what last changed it.
+    pub position: Position,
+}
+
+/// States to be written, all of one shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Writes<'a> {
+    /// The shard.
+    pub shard: u16,
+    /// Absolute states of records, tombstones too. No key twice.
+    pub rows: &'a [(RecordKey, Record)],
+    /// Absolute states of boards. No name twice.
+    pub boards: &'a [StoredBoard],
+}
+
+/// What came of a write that was carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Rows (by their index) that are not known to be in the store, and why. All others are, or something later is.
+    pub failed_rows: Vec<(usize, String)>,
+    /// The same of boards.
+    pub failed_boards: Vec<(usize, String)>,
+    /// How many found a state in the store that was not older, and left it.
+    pub superseded: u64,
+}
+
+/// What came of moving a watermark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advanced {
+    /// It stands where it was to stand, or further.
+    Done,
+    /// The epoch is another's: clear nothing, acknowledge nothing. The state that is there.
+    Fenced(ShardState),
+    /// The epoch is right, but the watermark is lower than expected: the store went back (a restored backup).
+    WentBack(ShardState),
+}
+
+/// Where a walk through the order of a season begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum From {
+    /// After so many rows: 0 is the first.
+    Skip(u64),
+    /// Right after a place.
+    After(OrderKey),
+    /// Right before a place, going up; the rows still come in rank order.
+    Before(OrderKey),
+}
+
+/// Why the store did not do it. Writes may have been done in part, and may be repeated as they are.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is too slow, or could not confirm: try again later.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// It answered and will not do it, or holds what cannot be read: trying again does not help, an operator must look.
+    #[error("the store: {0}")]
+    Invalid(String),
+}
+
+/// Where records stay.
+///
+/// # What an implementation promises
+///
+/// - `Ok` from a write means durable: it survives the loss of any one server of the store and a power loss of all.
+/// - The guard: a state never replaces one of the same or a higher [`Position`].
+/// - Every method may be called by many at once, and a dropped future leaves nothing that a repetition does not mend.
+/// - Names are data: `$score`, `a.b` and `__proto__` are stored as they are.
+/// - What was stored is read back equal, metadata to the byte.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The deployment that the store is of; creates it as `wanted` if there is none. Of two that create it at once, both
+    /// get the same one. Whether it fits is the caller's to judge.
+    async fn deployment(&self, wanted: &DeploymentInfo) -> Result<DeploymentInfo, StoreError>;
+
+    /// What is known of a shard; the default if nothing is.
+    async fn shard(&self, shard: u16) -> Result<ShardState, StoreError>;
+
+    /// Opens an epoch: `state` replaces what is there if that has the epoch `from`, durably. `false`: it has another.
+    async fn open_epoch(&self, shard: u16, from: u32, state: &ShardState) -> Result<bool, StoreError>;
+
+    /// Writes states, under the guard.
+    async fn write(&self, writes: Writes<'_>) -> Result<Written, StoreError>;
+
+    /// Moves the watermark of a shard from `expected` to `watermark`, and its stamp to at least `stamp`, if the epoch is
+    /// `epoch`. Never moves either back.
+    async fn advance(
+        &self,
+        shard: u16,
+        epoch: u32,
+        expected: u64,
+        watermark: u64,
+        stamp: Stamp,
+    ) -> Result<Advanced, StoreError>;
+
+    /// All boards, or those of one shard, in the order of their names.
+    async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError>;
+
+    /// Records of a shard whose position is within `range` (start included, end not), tombstones too, by position and
+    /// then key; strictly after `after` if given; at most `limit`.
+    async fn between(
+        &self,
+        shard: u16,
+        range: Range<Position>,
+        after: Option<&(Position, RecordKey)>,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError>;
+
+    /// The records of these keys, tombstones too; `None` where there is none.
+    async fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError>;
+
+    /// How many players a season has, tombstones not counted.
+    async fn count(&self, season: &Season) -> Result<u64, StoreError>;
+
+    /// At most `limit` rows of a season in the order of its rules, no tombstones.
+    async fn walk(
+        &self,
+        season: &Season,
+        rules: &Rules,
+        from: &From,
+        limit: usize,
+    ) -> Result<Vec<(PlayerId, Record)>, StoreError>;
+
+    /// How many players of a season stand strictly before a place. May take time in proportion to them.
+    async fn before(&self, season: &Season, rules: &Rules, place: &OrderKey) -> Result<u64, StoreError>;
+
+    /// All records, tombstones and ended seasons too, in the order of their keys, strictly after `after`; at most `limit`.
+    async fn scan(
+        &self,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Record)>, StoreError>;
+}
