@@ -9,7 +9,9 @@
 pub mod contract;
 pub mod disk;
 pub mod embedded;
+pub mod mongo;
 
 pub use contract::{Store, StoreError};
 pub use disk::{Disk, DiskFile, Folder};
 pub use embedded::{AppendError, Embedded, OpenError, Options};
+pub use mongo::{MongoOptions, MongoStore};
