@@ -28,7 +28,7 @@ pub use schema::sdl;
 pub fn router(parts: ApiParts) -> axum::Router {
     let ApiParts { service, health, mut registry, limits, cursor_secret, allowed_origins, shutdown, sockets } =
         parts;
-    let cursors = schema::cursor::Cursors::new(&cursor_secret);
+    let cursors = schema::cursor::Cursors::new(cursor_secret);
     let backend = schema::Backend { service, cursors, bulk_entries: limits.bulk_entries };
     let engine = engine::Engine::new(Arc::new(backend), &limits);
     let metrics = metrics::Metrics::new(&mut registry);

@@ -1,6 +1,6 @@
 //! What the wiring hands to the API.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
@@ -19,8 +19,9 @@ pub struct ApiParts {
     pub registry: Registry,
     /// What one request may ask for.
     pub limits: Limits,
-    /// The key of all cursors: the same in every process of a deployment, and for as long as cursors shall be good.
-    pub cursor_secret: [u8; 32],
+    /// The key of all cursors: the same in every process of a deployment, and for as long as cursors shall be good. Set at
+    /// the latest when the service first answers with anything but trouble.
+    pub cursor_secret: Arc<OnceLock<[u8; 32]>>,
     /// Origins (`https://game.example`) whose pages may use the API beside the server's own; none by default.
     pub allowed_origins: Vec<String>,
     /// When cancelled, WebSockets are closed with 1001 and no new ones are taken.

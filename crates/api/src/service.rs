@@ -259,10 +259,10 @@ pub trait Service: Send + Sync + 'static {
 
     /// The present top of a board now and after every change, coalesced; holds at least `first` rows if there are
     /// that many. Ends when the server closes.
-    fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError>;
+    async fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError>;
 
     /// What one player has now and after every change of it or of its rank, coalesced; `None`: no record (any more).
-    fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError>;
+    async fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError>;
 }
 
 /// One line of `/readyz?verbose`.

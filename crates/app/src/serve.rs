@@ -5,8 +5,8 @@
 //! under way finish, sockets close, the committer empties its queue, the funnel makes a last round.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use hiscore_api::service::{Health, Service};
@@ -27,6 +27,7 @@ use crate::metrics::{CommitMetrics, FunnelMetrics, Gauges};
 use crate::scoreboard::directory::Directory;
 use crate::scoreboard::live::Live;
 use crate::scoreboard::reader::Reader;
+use crate::scoreboard::source::Source;
 use crate::service::{Recovered, Stages};
 use crate::submit::books::Limits as BookLimits;
 use crate::submit::{Committer, CommitterParts, Queue};
@@ -130,7 +131,7 @@ impl Server {
             health: Arc::clone(&checks) as Arc<dyn Health>,
             registry,
             limits: limits(&settings),
-            cursor_secret: store.deployment().secret,
+            cursor_secret: Arc::new(OnceLock::from(store.deployment().secret)),
             allowed_origins: Vec::new(),
             shutdown: close_sockets.clone(),
             sockets: sockets.clone(),
@@ -152,7 +153,8 @@ impl Server {
             }
         };
         let reader = Arc::new(Reader::new(Arc::clone(&store), Arc::clone(&ranks), Arc::clone(&directory)));
-        let live = Live::new(Arc::clone(&reader), settings.live_interval, close_sockets.clone());
+        let live =
+            Live::new(Arc::clone(&reader) as Arc<dyn Source>, settings.live_interval, close_sockets.clone());
         let system = |error: std::io::Error| ServeError::System(error.to_string());
         let committer = Committer::start(CommitterParts {
             queue: Arc::clone(&queue),

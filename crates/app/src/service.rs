@@ -148,19 +148,19 @@ impl Service for Stages {
         self.open()?.reader.rows(id, version, players).await
     }
 
-    fn changes(
+    async fn changes(
         &self,
         id: &LeaderboardId,
         _first: usize,
     ) -> Result<BoxStream<'static, Result<Arc<Change>, Trouble>>, BoardError> {
-        self.open()?.live.changes(id)
+        self.open()?.live.changes(id).await
     }
 
-    fn rank_changes(
+    async fn rank_changes(
         &self,
         id: &LeaderboardId,
         player: &PlayerId,
     ) -> Result<BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>, BoardError> {
-        self.open()?.live.rank_changes(id, player)
+        self.open()?.live.rank_changes(id, player).await
     }
 }

@@ -28,7 +28,7 @@ use clap::error::ErrorKind;
 use crate::file::ConfigFile;
 pub use crate::layers::Environment;
 use crate::layers::Resolved;
-pub use crate::serve::{ApiLimits, LogFormat, ServeSettings};
+pub use crate::serve::{ApiLimits, LogFormat, Roles, ServeSettings};
 pub use crate::simulate::SimulateSettings;
 pub use crate::units::{show_bytes, show_duration};
 

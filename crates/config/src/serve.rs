@@ -15,6 +15,47 @@ pub enum LogFormat {
     Json,
 }
 
+/// What a process does of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Takes submissions. Answers queries too.
+    pub ingest: bool,
+    /// Carries what is dirty into the store, and reconciles both.
+    pub persist: bool,
+    /// Answers queries and subscriptions, and serves the page.
+    pub scoreboard: bool,
+}
+
+impl Roles {
+    /// Everything in one process.
+    pub const ALL: Self = Self { ingest: true, persist: true, scoreboard: true };
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut roles = Self { ingest: false, persist: false, scoreboard: false };
+        for role in text.split(',').map(str::trim) {
+            match role {
+                "all" => roles = Self::ALL,
+                "ingest" => roles.ingest = true,
+                "persist" => roles.persist = true,
+                "scoreboard" => roles.scoreboard = true,
+                _ => return Err("must be all, or some of ingest, persist and scoreboard".to_owned()),
+            }
+        }
+        Ok(roles)
+    }
+}
+
+impl std::fmt::Display for Roles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if *self == Self::ALL {
+            return f.write_str("all");
+        }
+        let named = [(self.ingest, "ingest"), (self.persist, "persist"), (self.scoreboard, "scoreboard")];
+        let names: Vec<&str> = named.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
 /// What one request or connection may cost. All are checked before anything is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiLimits {
@@ -59,6 +100,30 @@ pub struct ServeSettings {
     pub auto_create: bool,
     /// The operator knows that whoever reaches `listen` may read and write everything. No by default.
     pub insecure_no_auth: bool,
+    /// What this process does. Everything by default; less needs both URLs.
+    pub roles: Roles,
+    /// The Redis that ranks; absent: in process. May hold a password: never to be logged.
+    pub redis_url: Option<String>,
+    /// The file that holds that URL.
+    pub redis_url_file: Option<PathBuf>,
+    /// The MongoDB that stores; absent: the data folder. May hold a password: never to be logged.
+    pub mongodb_url: Option<String>,
+    /// The file that holds that URL.
+    pub mongodb_url_file: Option<PathBuf>,
+    /// What every key in Redis begins with. `hiscore` by default.
+    pub redis_prefix: String,
+    /// Connections for submissions to each Redis primary: 1 to 64, 2 by default.
+    pub redis_connections: usize,
+    /// The longest wait for Redis's replicas: 1 ms to 1 min, 1 s by default.
+    pub redis_wait: Duration,
+    /// The longest that one operation of MongoDB may take: 100 ms to 10 min, 10 s by default.
+    pub mongodb_timeout: Duration,
+    /// How long a shard stays with a persister that does not answer: 1 s to 1 h, 10 s by default.
+    pub lease_time: Duration,
+    /// Records of one bulk into the store: 1 to 50,000, 2,000 by default.
+    pub persist_batch: usize,
+    /// Bytes of one bulk into the store: 64 KiB to 32 MiB, 4 MiB by default.
+    pub persist_bytes: u64,
     /// The longest that a submission waits for its ack level: 1 ms to 10 min, 5 s by default.
     pub ack_timeout: Duration,
     /// The longest that a shutdown drains before it cuts off: 0 to 1 h, 10 s by default.
@@ -102,6 +167,18 @@ impl Default for ServeSettings {
             data_dir: PathBuf::from("hiscore-data"),
             auto_create: false,
             insecure_no_auth: false,
+            roles: Roles::ALL,
+            redis_url: None,
+            redis_url_file: None,
+            mongodb_url: None,
+            mongodb_url_file: None,
+            redis_prefix: "hiscore".to_owned(),
+            redis_connections: 2,
+            redis_wait: Duration::from_secs(1),
+            mongodb_timeout: Duration::from_secs(10),
+            lease_time: Duration::from_secs(10),
+            persist_batch: 2_000,
+            persist_bytes: 4 << 20,
             ack_timeout: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(10),
             shards: 32,
@@ -124,6 +201,16 @@ impl Default for ServeSettings {
 }
 
 impl ServeSettings {
+    /// Whether ranks are in Redis.
+    pub fn has_redis(&self) -> bool {
+        self.redis_url.is_some() || self.redis_url_file.is_some()
+    }
+
+    /// Whether records are in MongoDB.
+    pub fn has_mongodb(&self) -> bool {
+        self.mongodb_url.is_some() || self.mongodb_url_file.is_some()
+    }
+
     /// What no setting is wrong in by itself: every problem says what to change.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -133,6 +220,28 @@ impl ServeSettings {
                  authentication yet. Listen on 127.0.0.1 behind a proxy that checks who comes in, or, if the \
                  network keeps strangers out, say so with --insecure-no-auth",
                 self.listen
+            ));
+        }
+        for (url, file, name) in [
+            (&self.redis_url, &self.redis_url_file, "redis-url"),
+            (&self.mongodb_url, &self.mongodb_url_file, "mongodb-url"),
+        ] {
+            if url.is_some() && file.is_some() {
+                problems.push(format!("{name} and {name}-file are both given: leave one out"));
+            }
+        }
+        if self.has_mongodb() && !self.has_redis() {
+            problems.push(
+                "mongodb-url is given without redis-url: the ranks in process are kept by the data folder's journal. \
+                 Give a redis-url too, or leave both out"
+                    .to_owned(),
+            );
+        }
+        if self.roles != Roles::ALL && !(self.has_mongodb() && self.has_redis()) {
+            problems.push(format!(
+                "role {} is one part of a deployment whose parts meet in Redis and MongoDB: give redis-url and \
+                 mongodb-url, or run all roles in this process",
+                self.roles
             ));
         }
         if self.journal_limit < self.journal_segment.saturating_mul(2) {

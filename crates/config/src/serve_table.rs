@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::serve::{LogFormat, ServeSettings};
+use crate::serve::{LogFormat, Roles, ServeSettings};
 use crate::setting::Kind::{Number, Switch, Text};
 use crate::setting::{Setting, count, number, switch};
 use crate::units::{bytes_in, duration_in, show_bytes, show_duration};
 
 const SERVING: &str = "Serving";
+const TIERS: &str = "Redis and MongoDB (without them the process needs no other server)";
 const SAFETY: &str = "Acknowledging and stopping";
 const STORING: &str = "Storing";
 const SCOREBOARD: &str = "Score board";
@@ -17,6 +18,7 @@ const LOGGING: &str = "Logging";
 const LIMITS: &str = "Limits of the API";
 
 const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -96,6 +98,59 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
         "Connections at once; more wait to be accepted."),
     count_row!("max-leaderboards", SERVING, 1..=10_000_000, max_leaderboards,
         "Leaderboards there may be; creating one more is refused."),
+
+    Setting {
+        name: "role", value: "ROLES", kind: Text, heading: TIERS,
+        help: "What this process does: all, or some of ingest (takes submissions), persist (carries them into the \
+               store) and scoreboard (queries, subscriptions, the page), separated by commas. One role alone needs \
+               both URLs, since such processes share nothing else.",
+        set: |s, text| { s.roles = Roles::parse(text)?; Ok(()) },
+        get: |s| Some(s.roles.to_string()),
+    },
+    Setting {
+        name: "redis-url", value: "URL", kind: Text, heading: TIERS,
+        help: "Rank in this Redis 7 or later: redis://[user:password@]host:port, rediss:// with TLS, \
+               redis+sentinel://[user:password@]host:port,host:port/service or redis-cluster://host:port,host:port.",
+        set: |s, text| { s.redis_url = optional(text); Ok(()) },
+        get: |s| Some(s.redis_url.clone().unwrap_or_default()),
+    },
+    Setting {
+        name: "redis-url-file", value: "FILE", kind: Text, heading: TIERS,
+        help: "The file that holds the Redis URL, for those who keep secrets in files.",
+        set: |s, text| { s.redis_url_file = optional(text).map(PathBuf::from); Ok(()) },
+        get: |s| Some(s.redis_url_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()),
+    },
+    Setting {
+        name: "mongodb-url", value: "URL", kind: Text, heading: TIERS,
+        help: "Store in this MongoDB 6 or later, a replica set: mongodb://host:port,host:port/database?replicaSet=name. \
+               Without a database in it: hiscore. Needs a Redis URL.",
+        set: |s, text| { s.mongodb_url = optional(text); Ok(()) },
+        get: |s| Some(s.mongodb_url.clone().unwrap_or_default()),
+    },
+    Setting {
+        name: "mongodb-url-file", value: "FILE", kind: Text, heading: TIERS,
+        help: "The file that holds the MongoDB URL.",
+        set: |s, text| { s.mongodb_url_file = optional(text).map(PathBuf::from); Ok(()) },
+        get: |s| Some(s.mongodb_url_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()),
+    },
+    Setting {
+        name: "redis-prefix", value: "TEXT", kind: Text, heading: TIERS,
+        help: "What every key in Redis begins with, so that deployments can share one.",
+        set: |s, text| { s.redis_prefix = prefix(text)?; Ok(()) },
+        get: shown!(redis_prefix),
+    },
+    count_row!("redis-connections", TIERS, 1..=64, redis_connections,
+        "Connections for submissions to each Redis primary."),
+    duration_row!("redis-wait", TIERS, MS, MINUTE, redis_wait,
+        "The longest that a submission waits for Redis's replicas before it is acknowledged as RANKED instead."),
+    duration_row!("mongodb-timeout", TIERS, MS * 100, MINUTE * 10, mongodb_timeout,
+        "The longest that one operation of the store may take."),
+    duration_row!("lease-time", TIERS, SECOND, HOUR, lease_time,
+        "How long a persister that does not answer keeps its shards from the others."),
+    count_row!("persist-batch", TIERS, 1..=50_000, persist_batch,
+        "Records in one bulk into the store; a slow store gets fewer and larger ones up to this."),
+    bytes_row!("persist-bytes", TIERS, 64 << 10, 32 << 20, persist_bytes,
+        "The size of one bulk into the store."),
 
     duration_row!("ack-timeout", SAFETY, MS, MINUTE * 10, ack_timeout,
         "The longest that a submission waits to be as safe as it asked for. After it the answer says what was \
@@ -183,6 +238,20 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "is no address with a port: write for example 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080".to_owned()
     })
+}
+
+/// An empty text is none.
+fn optional(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    if text.is_empty() || text.len() > 64 || !text.chars().all(fits) {
+        return Err("must be 1 to 64 letters, digits, or any of _ - . :".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn folder(text: &str) -> Result<PathBuf, String> {

@@ -4,6 +4,8 @@
 //! sealed with a truncated HMAC over what it belongs to: one that is forged, cut short, or of another board or season is
 //! refused instead of giving a wrong page.
 
+use std::sync::{Arc, OnceLock};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Rules, Score, Stamp, Standing, VersionId};
@@ -17,7 +19,8 @@ const MAX_TEXT: usize = 512;
 
 /// Writes and reads cursors.
 pub(crate) struct Cursors {
-    keyed: Hmac<Sha256>,
+    secret: Arc<OnceLock<[u8; 32]>>,
+    keyed: OnceLock<Hmac<Sha256>>,
 }
 
 /// A text that is no cursor for what it was used on.
@@ -30,12 +33,20 @@ impl InvalidCursor {
 }
 
 impl Cursors {
-    /// Cursors sealed with `secret`, which every process of a deployment shares.
-    pub(crate) fn new(secret: &[u8; 32]) -> Self {
-        // A key shorter than the hash's block is filled up with zeros, as HMAC does by itself.
-        let mut block = [0; 64];
-        block[..32].copy_from_slice(secret);
-        Self { keyed: Hmac::new(&block.into()) }
+    /// Cursors sealed with `secret`, which every process of a deployment shares. Until it is set no cursor is read, and
+    /// nothing is served that a cursor could be written of.
+    pub(crate) fn new(secret: Arc<OnceLock<[u8; 32]>>) -> Self {
+        Self { secret, keyed: OnceLock::new() }
+    }
+
+    fn keyed(&self) -> Option<&Hmac<Sha256>> {
+        let secret = self.secret.get()?;
+        Some(self.keyed.get_or_init(|| {
+            // A key shorter than the hash's block is filled up with zeros, as HMAC does by itself.
+            let mut block = [0; 64];
+            block[..32].copy_from_slice(secret);
+            Hmac::new(&block.into())
+        }))
     }
 
     /// The cursor of a place on a season.
@@ -80,18 +91,19 @@ impl Cursors {
     }
 
     /// What the seal is over: lengths first, so that no two things of different shape give the same bytes.
-    fn mac(&self, kind: &[u8], scope: &str, body: &[u8]) -> Hmac<Sha256> {
-        let mut mac = self.keyed.clone();
+    fn mac(&self, kind: &[u8], scope: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
+        let mut mac = self.keyed()?.clone();
         mac.update(&[kind.len() as u8]);
         mac.update(kind);
         mac.update(&(scope.len() as u32).to_be_bytes());
         mac.update(scope.as_bytes());
         mac.update(body);
-        mac
+        Some(mac)
     }
 
     fn seal(&self, kind: &[u8], scope: &str, mut body: Vec<u8>) -> String {
-        let seal = self.mac(kind, scope, &body).finalize().into_bytes();
+        let Some(mac) = self.mac(kind, scope, &body) else { return String::new() };
+        let seal = mac.finalize().into_bytes();
         body.extend(&seal[..SEAL_BYTES]);
         URL_SAFE_NO_PAD.encode(body)
     }
@@ -103,7 +115,8 @@ impl Cursors {
         let mut body = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidCursor)?;
         let split = body.len().checked_sub(SEAL_BYTES).ok_or(InvalidCursor)?;
         let seal = body.split_off(split);
-        self.mac(kind, scope, &body).verify_truncated_left(&seal).map_err(|_| InvalidCursor)?;
+        let mac = self.mac(kind, scope, &body).ok_or(InvalidCursor)?;
+        mac.verify_truncated_left(&seal).map_err(|_| InvalidCursor)?;
         Ok(body)
     }
 }
@@ -133,7 +146,7 @@ mod tests {
 
     #[test]
     fn comes_back_only_where_it_belongs() {
-        let cursors = Cursors::new(&[7; 32]);
+        let cursors = Cursors::new(Arc::new(OnceLock::from([7; 32])));
         let rules = Rules::default();
         let standing = Standing::new(&rules, Score::MAX, Score::MIN, Stamp::from_raw(12_345).unwrap());
         let key = OrderKey { standing, player: PlayerId::new("玩家 1").unwrap() };
@@ -141,7 +154,7 @@ mod tests {
         assert_eq!(cursors.read_row(&board("daily"), 3, &rules, &text), Ok(key.clone()));
         assert_eq!(cursors.read_row(&board("daily"), 2, &rules, &text), Err(InvalidCursor));
         assert_eq!(cursors.read_row(&board("dail"), 3, &rules, &text), Err(InvalidCursor));
-        let other = Cursors::new(&[8; 32]);
+        let other = Cursors::new(Arc::new(OnceLock::from([8; 32])));
         assert_eq!(other.read_row(&board("daily"), 3, &rules, &text), Err(InvalidCursor));
         for cut in 0..text.len() {
             assert_eq!(cursors.read_row(&board("daily"), 3, &rules, &text[..cut]), Err(InvalidCursor));

@@ -29,7 +29,7 @@ impl Subscription {
         let board = check::leaderboard_id(&id, "id")?;
         let first = check::count(first, 10, 1..=100, "first")?;
         let changes =
-            backend(ctx)?.service.changes(&board, first).map_err(|error| unreadable(error, "id"))?;
+            backend(ctx)?.service.changes(&board, first).await.map_err(|error| unreadable(error, "id"))?;
         Ok(changes.map(move |change| {
             let change = change.map_err(trouble)?;
             Ok(LeaderboardChange { board: board.clone(), first, change })
@@ -45,7 +45,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<Option<Record>>> + use<>> {
         let board = check::leaderboard_id(&leaderboard_id, "leaderboardId")?;
         let player = check::player_id(&player_id, &["playerId"])?;
-        let changes = backend(ctx)?.service.rank_changes(&board, &player);
+        let changes = backend(ctx)?.service.rank_changes(&board, &player).await;
         let changes = changes.map_err(|error| unreadable(error, "leaderboardId"))?;
         Ok(changes.map(move |change| {
             let change = change.map_err(trouble)?;

@@ -23,7 +23,7 @@ pub fn parts(service: Arc<dyn Service>, health: Arc<dyn Health>) -> ApiParts {
         health,
         registry: Registry::default(),
         limits: Limits::default(),
-        cursor_secret: [42; 32],
+        cursor_secret: Arc::new(std::sync::OnceLock::from([42; 32])),
         allowed_origins: vec!["https://game.example".to_owned()],
         shutdown: CancellationToken::new(),
         sockets: TaskTracker::new(),

@@ -339,7 +339,7 @@ impl Service for Model {
         Ok(Page { version, rules, rows, has_previous: false, has_next: false })
     }
 
-    fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError> {
+    async fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError> {
         self.state.lock().board(id)?;
         let (model, id) = (self.clone(), id.clone());
         let present = move || {
@@ -353,7 +353,7 @@ impl Service for Model {
         Ok(self.after_each_change(present).boxed())
     }
 
-    fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError> {
+    async fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError> {
         self.state.lock().board(id)?;
         let (model, id, player) = (self.clone(), id.clone(), player.clone());
         let present = move || {

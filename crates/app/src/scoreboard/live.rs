@@ -8,13 +8,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use hiscore_api::service::{BoardError, Change, Row, Trouble};
-use hiscore_score::{LeaderboardId, PlayerId, VersionId};
+use hiscore_api::service::{BoardError, Change, Trouble};
+use hiscore_score::{LeaderboardId, PlayerId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::reader::Reader;
+use super::source::{Source, Standing};
 
 /// The most rows that a follower of a board can ask for.
 pub const MOST_ROWS: usize = 100;
@@ -22,7 +22,7 @@ pub const MOST_ROWS: usize = 100;
 /// Everybody who follows a board.
 #[derive(Debug)]
 pub struct Live {
-    reader: Arc<Reader>,
+    source: Arc<dyn Source>,
     topics: Mutex<HashMap<LeaderboardId, Weak<Topic>>>,
     interval: Duration,
     shutdown: CancellationToken,
@@ -35,13 +35,10 @@ struct Topic {
     latest: watch::Sender<Arc<Change>>,
 }
 
-/// What one player has: the season, and the row.
-type Standing = Option<(VersionId, Row)>;
-
 impl Live {
-    /// Follows boards through `reader`.
-    pub fn new(reader: Arc<Reader>, interval: Duration, shutdown: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { reader, topics: Mutex::default(), interval, shutdown })
+    /// Follows boards through `source`.
+    pub fn new(source: Arc<dyn Source>, interval: Duration, shutdown: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { source, topics: Mutex::default(), interval, shutdown })
     }
 
     /// Looks at every followed board once an interval, until shutdown. Run by one task.
@@ -54,7 +51,7 @@ impl Live {
                 _ = ticks.tick() => {}
             }
             for topic in self.followed() {
-                self.look(&topic);
+                self.look(&topic).await;
             }
         }
     }
@@ -65,23 +62,29 @@ impl Live {
         topics.values().filter_map(Weak::upgrade).collect()
     }
 
-    fn look(&self, topic: &Topic) {
+    async fn look(&self, topic: &Topic) {
         let before = Arc::clone(&topic.latest.borrow());
-        let moved = self.reader.view(&topic.id).is_some_and(|view| {
-            view.revision != before.revision || view.state != before.state || view.total != before.total
-        });
+        let moved = match self.source.view(&topic.id).await {
+            Ok(view) => view.is_some_and(|view| {
+                view.revision != before.revision || view.state != before.state || view.total != before.total
+            }),
+            Err(error) => {
+                tracing::debug!(%error, "a followed board could not be looked at");
+                false
+            }
+        };
         if !moved {
             return;
         }
-        match self.change(&topic.id) {
+        match self.change(&topic.id).await {
             Ok(change) => drop(topic.latest.send_replace(Arc::new(change))),
             // The next look tries again; what viewers have stays true as of its revision.
             Err(error) => tracing::warn!(%error, "a followed board could not be read"),
         }
     }
 
-    fn change(&self, id: &LeaderboardId) -> Result<Change, BoardError> {
-        let (view, rows) = self.reader.top(id, MOST_ROWS)?;
+    async fn change(&self, id: &LeaderboardId) -> Result<Change, BoardError> {
+        let (view, rows) = self.source.top(id, MOST_ROWS).await?;
         Ok(Change {
             version: view.leaderboard.version,
             revision: view.revision,
@@ -91,12 +94,12 @@ impl Live {
         })
     }
 
-    fn topic(&self, id: &LeaderboardId) -> Result<Arc<Topic>, BoardError> {
+    async fn topic(&self, id: &LeaderboardId) -> Result<Arc<Topic>, BoardError> {
         if let Some(topic) = self.topics.lock().get(id).and_then(Weak::upgrade) {
             return Ok(topic);
         }
         // Read outside the lock; of two who do this at once, the first to put it in wins.
-        let change = Arc::new(self.change(id)?);
+        let change = Arc::new(self.change(id).await?);
         let mut topics = self.topics.lock();
         if let Some(topic) = topics.get(id).and_then(Weak::upgrade) {
             return Ok(topic);
@@ -107,13 +110,13 @@ impl Live {
     }
 
     /// The present top of a board, then every coalesced change.
-    pub fn changes(
+    pub async fn changes(
         self: &Arc<Self>,
         id: &LeaderboardId,
     ) -> Result<BoxStream<'static, Result<Arc<Change>, Trouble>>, BoardError> {
-        let topic = self.topic(id)?;
+        let topic = self.topic(id).await?;
         // The topic may be as old as its last look; the first event is the present.
-        self.look(&topic);
+        self.look(&topic).await;
         let mut receiver = topic.latest.subscribe();
         receiver.mark_changed();
         let state = (topic, receiver, self.shutdown.clone());
@@ -131,12 +134,12 @@ impl Live {
     }
 
     /// What one player has, then every change of it or of its rank.
-    pub fn rank_changes(
+    pub async fn rank_changes(
         self: &Arc<Self>,
         id: &LeaderboardId,
         player: &PlayerId,
     ) -> Result<BoxStream<'static, Result<Standing, Trouble>>, BoardError> {
-        let topic = self.topic(id)?;
+        let topic = self.topic(id).await?;
         let mut receiver = topic.latest.subscribe();
         receiver.mark_changed();
         let follower =
@@ -167,7 +170,7 @@ impl Follower {
                 changed = self.receiver.changed() => changed.ok()?,
             }
             self.receiver.mark_unchanged();
-            match self.live.reader.row(&self.topic.id, &self.player) {
+            match self.live.source.row(&self.topic.id, &self.player).await {
                 Ok(now) if self.shown.as_ref() == Some(&now) => {}
                 Ok(now) => {
                     self.shown = Some(now.clone());

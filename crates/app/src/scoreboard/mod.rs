@@ -3,3 +3,4 @@
 pub mod directory;
 pub mod live;
 pub mod reader;
+pub mod source;

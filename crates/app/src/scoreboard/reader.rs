@@ -6,13 +6,15 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Trouble};
 use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query};
-use hiscore_score::{LeaderboardId, Record, Rules, Season, VersionId};
+use hiscore_score::{LeaderboardId, PlayerId, Record, Rules, Season, VersionId};
 use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableError};
 use parking_lot::Mutex;
 
 use super::directory::Directory;
+use super::source::{Source, Standing};
 
 /// How often a page is read again because a record moved between order and table. Each time needs a whole round
 /// of the funnel in between, so the second try practically always holds.
@@ -113,7 +115,7 @@ impl Reader {
         &self,
         id: &LeaderboardId,
         version: Option<VersionId>,
-        player: &hiscore_score::PlayerId,
+        player: &PlayerId,
         range: usize,
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
@@ -125,32 +127,10 @@ impl Reader {
         &self,
         id: &LeaderboardId,
         version: Option<VersionId>,
-        players: &[hiscore_score::PlayerId],
+        players: &[PlayerId],
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
         self.read(&open, &Query::Players(players.to_vec()))
-    }
-
-    /// The top of a board's present season with what belongs to it, for those who follow it.
-    pub(super) fn top(&self, id: &LeaderboardId, first: usize) -> Result<(BoardView, Vec<Row>), BoardError> {
-        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
-        let open = self.present(&row).ok_or(BoardError::NotFound)?;
-        // Before the rows, so that a revision never promises more than is shown.
-        let view = self.view_of(row);
-        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first })?;
-        Ok((view, page.rows))
-    }
-
-    /// What one player has on a board's present season.
-    pub(super) fn row(
-        &self,
-        id: &LeaderboardId,
-        player: &hiscore_score::PlayerId,
-    ) -> Result<Option<(VersionId, Row)>, BoardError> {
-        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
-        let open = self.present(&row).ok_or(BoardError::NotFound)?;
-        let page = self.read(&open, &Query::Players(vec![player.clone()]))?;
-        Ok(page.rows.into_iter().next().map(|row| (page.version, row)))
     }
 
     fn present(&self, row: &BoardRow) -> Option<Open> {
@@ -246,6 +226,29 @@ impl Reader {
             has_next: most != 0 && most < gathered.total,
             rows,
         }))
+    }
+}
+
+#[async_trait]
+impl Source for Reader {
+    async fn view(&self, id: &LeaderboardId) -> Result<Option<BoardView>, Trouble> {
+        Ok(Reader::view(self, id))
+    }
+
+    async fn top(&self, id: &LeaderboardId, first: usize) -> Result<(BoardView, Vec<Row>), BoardError> {
+        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
+        let open = self.present(&row).ok_or(BoardError::NotFound)?;
+        // Before the rows, so that a revision never promises more than is shown.
+        let view = self.view_of(row);
+        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first })?;
+        Ok((view, page.rows))
+    }
+
+    async fn row(&self, id: &LeaderboardId, player: &PlayerId) -> Result<Standing, BoardError> {
+        let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
+        let open = self.present(&row).ok_or(BoardError::NotFound)?;
+        let page = self.read(&open, &Query::Players(vec![player.clone()]))?;
+        Ok(page.rows.into_iter().next().map(|row| (page.version, row)))
     }
 }
 
