@@ -9,6 +9,7 @@ pub mod contract;
 pub mod index;
 pub mod memory;
 mod players;
+pub mod redis;
 #[cfg(feature = "suite")]
 pub mod suite;
 mod tree;
