@@ -7,10 +7,10 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test deny bench web tools clean
+.PHONY: help run release test deny bench bench-reference web tools clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 run: release ## build all, start the server with players on it, and print where the score board is
 	@LISTEN=$(LISTEN) DATA=$(DATA) scripts/run.sh
@@ -32,6 +32,12 @@ deny: ## licences, sources and bans of what we depend on
 bench: release ## durable submissions, bulks and reads, beside Redis in the same run
 	@scripts/tools.sh bench
 	python3 bench/run.py
+
+bench-reference: release ## beside the reference design, on the same Redis and MongoDB in the same run
+	@scripts/tools.sh bench
+	scripts/servers.sh all
+	(cd bench/reference && npm ci)
+	python3 bench/run_reference.py
 
 clean: ## what was built; the data folder stays
 	rm -rf target web/dist web/node_modules
