@@ -9,6 +9,7 @@ pub mod disk;
 pub mod process;
 pub mod random;
 pub mod scores;
+pub mod servers;
 pub mod small_disk;
 pub mod tally;
 pub mod wait;

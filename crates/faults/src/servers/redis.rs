@@ -1,0 +1,210 @@
+//! A real Redis server of a test's own, alone or as a replica of another.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
+
+use std::io::Result;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::daemon::{Daemon, PATIENCE, free_port, local};
+use super::resp::{Reply, Resp};
+use crate::wait::until;
+
+/// For the question whether it has started: a paused server must not hold that up.
+const SHORT: Duration = Duration::from_secs(1);
+
+/// A running `redis-server` on 127.0.0.1. It keeps nothing on disk unless its arguments say so, so that one that was
+/// killed comes back empty. Killed, and its folder removed, when dropped.
+#[derive(Debug)]
+pub struct Redis {
+    daemon: Daemon,
+    password: Option<String>,
+}
+
+impl Redis {
+    /// Starts one and waits until it answers.
+    ///
+    /// # Panics
+    /// When there is no Redis here (see [`super::missing`]), or it does not start.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts one with more arguments, such as `["--appendonly", "yes"]`; they win over those of [`Redis::start`]. A
+    /// `--requirepass` is used by everything here.
+    pub fn with(arguments: &[&str]) -> Self {
+        Self::launch(arguments, false)
+    }
+
+    /// Starts a member of a Cluster that is yet to be made.
+    pub(super) fn in_cluster(arguments: &[&str]) -> Self {
+        Self::launch(arguments, true)
+    }
+
+    /// Starts a replica of `primary` and waits until it has everything.
+    pub fn replica_of(primary: &Self) -> Self {
+        Self::replica_with(primary, &[])
+    }
+
+    /// Starts a replica with more arguments.
+    pub fn replica_with(primary: &Self, arguments: &[&str]) -> Self {
+        let port = primary.port().to_string();
+        let mut all = vec!["--replicaof", "127.0.0.1", &port];
+        if let Some(password) = &primary.password {
+            all.extend(["--requirepass", password, "--masterauth", password]);
+        }
+        all.extend(arguments);
+        let replica = Self::with(&all);
+        replica.await_primary();
+        replica
+    }
+
+    fn launch(more: &[&str], in_cluster: bool) -> Self {
+        let binary = super::redis_server().expect("no redis-server; run scripts/servers.sh");
+        let password = more.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].to_owned());
+        let daemon = Daemon::start(
+            &binary,
+            |port, folder| {
+                let mut arguments = owned(&["--bind", "127.0.0.1", "--port", &port.to_string()]);
+                arguments.extend(owned(&["--dir", &folder.to_string_lossy()]));
+                arguments.extend(owned(&["--save", "", "--appendonly", "no", "--daemonize", "no"]));
+                // A replica is there at once, and steps of a test may use DEBUG.
+                arguments.extend(owned(&[
+                    "--repl-diskless-sync-delay",
+                    "0",
+                    "--enable-debug-command",
+                    "yes",
+                ]));
+                if in_cluster {
+                    arguments.extend(owned(&["--cluster-enabled", "yes"]));
+                    // By itself it is the port plus 10,000, which may be taken.
+                    arguments.extend(owned(&["--cluster-port", &free_port().to_string()]));
+                }
+                arguments.extend(owned(more));
+                arguments
+            },
+            |port, id| answers(port, id, password.as_deref()),
+        );
+        Self { daemon, password }
+    }
+
+    /// Waits until it is a replica whose primary is there and that has everything of it.
+    ///
+    /// # Panics
+    /// When that takes more than a minute.
+    pub fn await_primary(&self) {
+        until("a replica of Redis to be in step", PATIENCE, || {
+            let info = self.try_command(&["INFO", "replication"]).ok()?.to_string();
+            info.contains("master_link_status:up").then_some(())
+        });
+    }
+
+    /// Its port, the same after a restart.
+    pub fn port(&self) -> u16 {
+        self.daemon.port()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        local(self.port())
+    }
+
+    /// `redis://127.0.0.1:PORT`, with the password if it has one.
+    pub fn url(&self) -> String {
+        let user = self.password.as_ref().map(|password| format!(":{password}@")).unwrap_or_default();
+        format!("redis://{user}{}", self.address())
+    }
+
+    /// A connection to it, for what belongs to one, as `WAIT` and `MULTI` do.
+    pub fn connect(&self) -> Result<Resp> {
+        connect(self.port(), self.password.as_deref(), Duration::from_secs(10))
+    }
+
+    /// Does a command on a connection of its own. A refusal is a reply, too.
+    pub fn try_command(&self, command: &[&str]) -> Result<Reply> {
+        self.connect()?.call(command)
+    }
+
+    /// The reply to a command as text, or the text of the refusal.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub fn command(&self, command: &[&str]) -> String {
+        match self.try_command(command) {
+            Ok(reply) => reply.to_string(),
+            Err(error) => panic!("Redis at {}: {command:?}: {error}", self.address()),
+        }
+    }
+
+    /// A line of `INFO`, as `role` or `connected_clients`.
+    ///
+    /// # Panics
+    /// When there is no such line, or no answer.
+    pub fn info(&self, name: &str) -> String {
+        let info = self.command(&["INFO", "everything"]);
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        value.unwrap_or_else(|| panic!("INFO has no {name}:\n{info}")).trim().to_owned()
+    }
+
+    /// Ends it on the spot (SIGKILL).
+    pub fn kill(&self) {
+        self.daemon.kill();
+    }
+
+    /// Stops it where it is (SIGSTOP): its connections stay, and nothing answers.
+    pub fn pause(&self) {
+        self.daemon.pause();
+    }
+
+    /// Lets a paused one go on.
+    pub fn resume(&self) {
+        self.daemon.resume();
+    }
+
+    /// Starts it again after [`Redis::kill`], with the arguments, the port and the folder that it had.
+    pub fn restart(&self) {
+        self.daemon.restart(|port, id| answers(port, id, self.password.as_deref()));
+    }
+
+    /// Whether its process is there, paused or not.
+    pub fn is_running(&self) -> bool {
+        self.daemon.is_running()
+    }
+
+    /// Its process id, unless it was killed.
+    pub fn id(&self) -> Option<u32> {
+        self.daemon.id()
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.daemon.folder()
+    }
+
+    /// Everything it wrote to its log.
+    pub fn log(&self) -> String {
+        self.daemon.log()
+    }
+}
+
+fn connect(port: u16, password: Option<&str>, patience: Duration) -> Result<Resp> {
+    let mut connection = Resp::connect_within(local(port), patience)?;
+    if let Some(password) = password {
+        connection.call(&["AUTH", password])?;
+    }
+    Ok(connection)
+}
+
+/// Whether process `id` answers at `port`, and has loaded what it had.
+fn answers(port: u16, id: u32, password: Option<&str>) -> bool {
+    let ask = || connect(port, password, SHORT)?.call(&["INFO"]);
+    ask().is_ok_and(|reply| {
+        let info = reply.to_string();
+        let has = |wanted: &str| info.lines().any(|line| line == wanted);
+        has(&format!("process_id:{id}")) && has("loading:0")
+    })
+}
+
+fn owned(arguments: &[&str]) -> Vec<String> {
+    arguments.iter().map(|&argument| argument.to_owned()).collect()
+}

