@@ -7,7 +7,7 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test deny bench bench-reference web tools clean
+.PHONY: help run release test deny bench bench-reference web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -38,6 +38,18 @@ bench-reference: release ## beside the reference design, on the same Redis and M
 	scripts/servers.sh all
 	(cd bench/reference && npm ci)
 	python3 bench/run_reference.py
+
+deploy: ## all of it in Docker, on Redis and MongoDB; MONITORING=1 with Grafana, SCALE="--scale ingest=3"
+	@MONITORING="$(MONITORING)" scripts/deploy.sh up $(SCALE)
+
+undeploy: ## takes it down; the data stays, unless VOLUMES=1
+	@scripts/deploy.sh down $(if $(VOLUMES),--volumes)
+
+logs: ## of all that is deployed, or SERVICE=ingest
+	@scripts/deploy.sh logs $(SERVICE)
+
+test-deploy: ## brings the deployment up in a Docker of its own, stops MongoDB under load, checks every submission
+	@tests/deploy/run.sh
 
 clean: ## what was built; the data folder stays
 	rm -rf target web/dist web/node_modules

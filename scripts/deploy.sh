@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Brings hiscore up as separate services in Docker, and down again.
+# Usage: deploy.sh up [argument of `compose up`...] | down [--volumes] | logs [service...] | compose argument...
+#
+#   MONITORING=1           Prometheus and Grafana too
+#   HISCORE_BINARY=FILE    a binary that is built already, instead of building it in Docker
+#   DEPLOY_TIMEOUT=300     seconds until everything must be healthy
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-hiscore}
+secrets=deploy/secrets
+
+fail() { echo "$*" >&2; exit 1; }
+
+need_docker() {
+    command -v docker >/dev/null 2>&1 \
+        || fail "Docker is missing: install Docker Engine with Compose (on Debian, as root: apt-get install docker.io docker-compose)"
+    docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null 2>&1 \
+        || fail "Docker is here but Compose is not: install the plugin docker-compose-plugin, or docker-compose 1.29"
+    docker info >/dev/null 2>&1 \
+        || fail "Docker does not answer: start it, or see that you may use it ($(docker info 2>&1 | tail -1))"
+}
+
+compose() {
+    local tool=(docker compose)
+    docker compose version >/dev/null 2>&1 || tool=(docker-compose)
+    # The profile is named when all is taken down, too, or its services would be left.
+    [ -z "${MONITORING:-}" ] || tool+=(--profile monitoring)
+    "${tool[@]}" -f deploy/compose.yaml "$@"
+}
+
+build() {
+    local context=. stage=builder empty
+    if [ -n "${HISCORE_BINARY:-}" ]; then
+        empty=$(mktemp -d)
+        # shellcheck disable=SC2064
+        trap "rm -rf '$empty'" EXIT
+        cp "$HISCORE_BINARY" "$empty/hiscore"
+        context=$empty stage=given
+    fi
+    DOCKER_BUILDKIT=1 docker build --tag "hiscore:${HISCORE_TAG:-latest}" --file deploy/Dockerfile \
+        --target runtime --build-arg "BINARY=$stage" "$context"
+}
+
+# One line a container: name, state, health or exit code.
+states() {
+    docker ps --all --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --format '{{.Names}}' | sort \
+        | xargs -r docker inspect --format \
+            '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.ExitCode}}{{end}}'
+}
+
+# Lines of those that are not as they should be.
+unwell() { states | grep -vE ' running (healthy|0)$| exited 0$' || true; }
+
+wait_until_healthy() {
+    local end=$((SECONDS + ${DEPLOY_TIMEOUT:-300})) left
+    while left=$(unwell); [ -n "$left" ]; do
+        if [ $SECONDS -ge $end ]; then
+            echo "not healthy after ${DEPLOY_TIMEOUT:-300} s:" >&2
+            while read -r name state; do
+                echo "== ${name#/}: $state" >&2
+                docker logs --tail 20 "${name#/}" >&2 2>&1 || true
+            done <<<"$left"
+            exit 1
+        fi
+        sleep 1
+    done
+}
+
+up() {
+    need_docker
+    scripts/deploy-secrets.sh "$secrets"
+    build
+    compose up -d --remove-orphans "$@"
+    wait_until_healthy
+    cat <<EOF
+
+  score board, queries, subscriptions  http://127.0.0.1:${HISCORE_SCOREBOARD_PORT:-8080}/
+  submissions                          http://127.0.0.1:${HISCORE_INGEST_PORT:-8081}/graphql
+EOF
+    if [ -n "${MONITORING:-}" ]; then
+        echo "  Grafana (admin, $secrets/grafana_password)  http://127.0.0.1:${HISCORE_GRAFANA_PORT:-3000}/"
+    else
+        echo "  with Prometheus and Grafana: make deploy MONITORING=1"
+    fi
+    echo "  20 players: target/release/hiscore simulate --url http://127.0.0.1:${HISCORE_INGEST_PORT:-8081}"
+}
+
+case "${1:-up}" in
+    up) shift || true; up "$@" ;;
+    down) shift; need_docker; MONITORING=1 compose down --remove-orphans "$@"
+        [[ " $* " == *" --volumes "* ]] || echo "The data is kept; with the data: make undeploy VOLUMES=1" ;;
+    logs) shift; need_docker; MONITORING=1 compose logs --tail 100 -f "$@" ;;
+    compose) shift; need_docker; compose "$@" ;;
+    *) sed -n '3,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
