@@ -4,7 +4,10 @@
 //! [`serve`] wires them; it is the only place that names a backend.
 
 pub mod coalesce;
+pub mod deployment;
+pub mod direct;
 pub mod health;
+pub mod healthy;
 pub mod listen;
 pub mod metrics;
 pub mod recover;

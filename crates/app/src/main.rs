@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use hiscore::healthy::healthy;
 use hiscore::serve::Server;
 use hiscore_config::{Command, Failure, LogFormat, ServeSettings, SimulateSettings};
 use hiscore_simulate::Console;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             say(&hiscore_api::sdl());
             ExitCode::SUCCESS
         }
+        Ok(Command::Healthy(url)) => in_runtime(async move { healthy(&url).await.map(|()| 0) }),
         Ok(Command::Serve(settings)) => in_runtime(serve(*settings)),
         Ok(Command::Simulate(settings)) => in_runtime(simulate(*settings)),
         Err(failure) => {
@@ -58,15 +60,20 @@ fn in_runtime(work: impl Future<Output = Result<u8, String>>) -> ExitCode {
 async fn serve(settings: ServeSettings) -> Result<u8, String> {
     start_log(&settings)?;
     let shutdown = stop_on_signals()?;
-    let (auto_create, folder) = (settings.auto_create, settings.data_dir.display().to_string());
+    let auto_create = settings.auto_create;
+    let data = match (settings.has_redis(), settings.has_mongodb()) {
+        (true, true) => format!("Redis and MongoDB (role {})", settings.roles),
+        (true, false) => format!("Redis and {}", settings.data_dir.display()),
+        (false, _) => settings.data_dir.display().to_string(),
+    };
     let server = Server::open(settings).await.map_err(|error| error.to_string())?;
-    greet(&format!("http://{}", server.address()), &folder, auto_create);
+    greet(&format!("http://{}", server.address()), &data, auto_create);
     let ready = || tracing::info!("ready");
     server.run(shutdown, ready).await.map_err(|error| error.to_string())?;
     Ok(0)
 }
 
-fn greet(url: &str, folder: &str, auto_create: bool) {
+fn greet(url: &str, data: &str, auto_create: bool) {
     let mutation = if auto_create {
         "mutation { submitScore(input: { leaderboardId: \\\"demo\\\", playerId: \\\"you\\\", score: 42 }) { ack record { rank score } } }"
     } else {
@@ -74,7 +81,7 @@ fn greet(url: &str, folder: &str, auto_create: bool) {
     };
     say(&format!(
         "hiscore {version}\n  score board  {url}/\n  GraphiQL     {url}/graphiql\n  metrics      {url}/metrics\n  \
-         data         {folder}\n  try          curl -s {url}/graphql -H 'content-type: application/json' \
+         data         {data}\n  try          curl -s {url}/graphql -H 'content-type: application/json' \
          -d '{{\"query\":\"{mutation}\"}}'\n",
         version = env!("CARGO_PKG_VERSION")
     ));

@@ -18,6 +18,8 @@ pub(crate) const COMPLETIONS: &str = "completions";
 pub(crate) const FILE: &str = "config";
 pub(crate) const FILE_VARIABLE: &str = "HISCORE_CONFIG";
 pub(crate) const SHELL: &str = "shell";
+pub(crate) const HEALTHY: &str = "healthy";
+pub(crate) const URL: &str = "url";
 
 const ABOUT: &str = "hiscore keeps the scores of a game: send it every score change of every player, and get back live\n\
 leaderboards that stay right and stay up, whatever breaks behind them.";
@@ -83,6 +85,11 @@ pub(crate) fn command() -> Command {
                     )
                     .after_help(PRECEDENCE),
                 ),
+        )
+        .subcommand(
+            Command::new(HEALTHY)
+                .about("Asks a server whether it is ready: exit code 0 or 1; for health checks of containers")
+                .arg(Arg::new(URL).value_name("URL").default_value("http://127.0.0.1:8080")),
         )
         .subcommand(Command::new(SCHEMA).about("Prints the GraphQL schema"))
         .subcommand(

@@ -42,6 +42,8 @@ pub enum Command {
     Serve(Box<ServeSettings>),
     /// Play against a server.
     Simulate(Box<SimulateSettings>),
+    /// Ask the server at this URL whether it is ready.
+    Healthy(String),
     /// Print the GraphQL schema, which is not known here.
     Schema,
     /// Print this on standard output and exit with 0: help, version, completions, `config print`, `config check`.
@@ -100,6 +102,9 @@ pub fn parse(
             Some((_, matches)) => Ok(Command::Print(printed::print(&serve_settings(matches, environment)?))),
             None => Ok(Command::Print(help())),
         },
+        Some((command_line::HEALTHY, matches)) => {
+            Ok(Command::Healthy(matches.get_one::<String>(command_line::URL).cloned().unwrap_or_default()))
+        }
         Some((command_line::SCHEMA, _)) => Ok(Command::Schema),
         Some((command_line::COMPLETIONS, matches)) => Ok(Command::Print(completions(matches))),
         _ => Ok(Command::Print(help())),

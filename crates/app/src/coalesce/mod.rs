@@ -4,6 +4,8 @@
 //! be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
 //! bound is reached the committer refuses instead ([`Pressure`]).
 
+pub mod persister;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

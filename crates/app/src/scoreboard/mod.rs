@@ -1,6 +1,9 @@
 //! Scoreboard: what readers see, and how they are told of changes.
 
+pub mod boards;
 pub mod directory;
 pub mod live;
 pub mod reader;
+pub mod remote;
 pub mod source;
+pub mod stored;

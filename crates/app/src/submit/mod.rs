@@ -3,6 +3,8 @@
 pub mod books;
 pub mod committer;
 pub mod queue;
+pub mod remote;
+pub mod waiting;
 
 pub use committer::{Committer, CommitterParts};
 pub use queue::{Answer, Queue, Request, SubmitRequest, Work};

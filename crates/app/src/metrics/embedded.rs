@@ -1,32 +1,24 @@
-//! What the stages count, in base units (seconds, bytes), under `hiscore_`.
+//! What the stages of the embedded profile count.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hiscore_api::service::{Accepted, Rejected, Trouble};
-use hiscore_score::Outcome;
+use hiscore_api::service::{Accepted, Rejected};
 use hiscore_store::embedded::Embedded;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::{SubmitMetrics, seconds};
 use crate::submit::Queue;
-
-type Labels = [(&'static str, &'static str); 1];
-
-fn seconds() -> Histogram {
-    // 50 µs to about 3 s.
-    Histogram::new(exponential_buckets(0.000_05, 2.0, 17))
-}
 
 /// What the committer counts.
 #[derive(Debug, Clone)]
 pub struct CommitMetrics {
-    submissions: Family<Labels, Counter>,
+    submissions: SubmitMetrics,
     commits: Histogram,
     entries: Counter,
     failures: Counter,
@@ -36,16 +28,11 @@ impl CommitMetrics {
     /// Registers them.
     pub fn new(registry: &mut Registry) -> Self {
         let metrics = Self {
-            submissions: Family::default(),
+            submissions: SubmitMetrics::new(registry),
             commits: seconds(),
             entries: Counter::default(),
             failures: Counter::default(),
         };
-        registry.register(
-            "hiscore_submissions",
-            "Submissions judged, by outcome",
-            metrics.submissions.clone(),
-        );
         registry.register_with_unit(
             "hiscore_commit_duration",
             "Writing and syncing a batch of the journal",
@@ -61,6 +48,11 @@ impl CommitMetrics {
         metrics
     }
 
+    /// What came of submissions.
+    pub fn submitted(&self, results: &[Result<Accepted, Rejected>]) {
+        self.submissions.submitted(results);
+    }
+
     /// A batch is durable.
     pub fn committed(&self, entries: usize, took: Duration) {
         if entries != 0 {
@@ -72,33 +64,6 @@ impl CommitMetrics {
     /// A batch is not.
     pub fn failed(&self) {
         self.failures.inc();
-    }
-
-    /// What came of submissions.
-    pub fn submitted(&self, results: &[Result<Accepted, Rejected>]) {
-        let (mut improved, mut unchanged, mut duplicate, mut refused, mut trouble) = (0, 0, 0, 0, 0);
-        for result in results {
-            *match result {
-                Ok(Accepted { outcome: Outcome::Improved, .. }) => &mut improved,
-                Ok(Accepted { outcome: Outcome::Unchanged, .. }) => &mut unchanged,
-                Ok(Accepted { outcome: Outcome::Duplicate, .. }) => &mut duplicate,
-                Err(Rejected::Refused(_)) => &mut refused,
-                Err(Rejected::Trouble(
-                    Trouble::Unavailable(_) | Trouble::Ambiguous(_) | Trouble::Internal(_),
-                )) => &mut trouble,
-            } += 1;
-        }
-        for (outcome, count) in [
-            ("improved", improved),
-            ("unchanged", unchanged),
-            ("duplicate", duplicate),
-            ("refused", refused),
-            ("trouble", trouble),
-        ] {
-            if count != 0 {
-                self.submissions.get_or_create(&[("outcome", outcome)]).inc_by(count);
-            }
-        }
     }
 }
 

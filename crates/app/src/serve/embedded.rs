@@ -9,18 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use hiscore_api::ApiParts;
 use hiscore_api::service::{Health, Service};
-use hiscore_api::{ApiParts, Limits, WebSocketLimits};
 use hiscore_config::ServeSettings;
 use hiscore_rank::MemoryRanks;
+use hiscore_store::Options;
 use hiscore_store::embedded::{Deployment, Embedded, Sizes};
-use hiscore_store::{OpenError, Options};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::{ServeError, bind, limits};
 use crate::coalesce::{Funnel, FunnelParts, Pressure};
 use crate::health::Checks;
 use crate::metrics::{CommitMetrics, FunnelMetrics, Gauges};
@@ -36,41 +37,9 @@ use crate::{listen, recover};
 /// How often it is looked whether a thread of ours is still there.
 const WATCH: Duration = Duration::from_millis(250);
 
-/// Why the server did not start, or did not end well. The text says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The data folder.
-    #[error("{folder}: {error}")]
-    Open {
-        /// Which.
-        folder: String,
-        /// Why.
-        error: OpenError,
-    },
-    /// The address.
-    #[error("cannot listen on {address}: {error}; give another --listen, or stop what is listening there")]
-    Bind {
-        /// Which.
-        address: SocketAddr,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// The operating system gives no random bytes or no threads.
-    #[error("the operating system refused: {0}")]
-    System(String),
-    /// A thread of ours ended early. Acknowledged submissions are safe; start again.
-    #[error("the {0} ended early; what was acknowledged is safe, start hiscore again and report this")]
-    Died(&'static str),
-    /// The last round of the funnel failed. The journal has everything.
-    #[error(
-        "the table could not be written at the end; nothing is lost, the next start reads it from the journal"
-    )]
-    NotFlushed,
-}
-
 /// A server with its folder locked and its address bound: nothing that a setting can be wrong about is left.
 #[derive(Debug)]
-pub struct Server {
+pub struct EmbeddedServer {
     settings: ServeSettings,
     store: Arc<Embedded>,
     listener: TcpListener,
@@ -83,7 +52,7 @@ struct Running {
     live: JoinHandle<()>,
 }
 
-impl Server {
+impl EmbeddedServer {
     /// Opens the data folder and binds the address.
     pub async fn open(settings: ServeSettings) -> Result<Self, ServeError> {
         let mut secret = [0; 32];
@@ -95,9 +64,7 @@ impl Server {
         };
         let store = Embedded::open_folder(&settings.data_dir, options)
             .map_err(|error| ServeError::Open { folder: settings.data_dir.display().to_string(), error })?;
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .map_err(|error| ServeError::Bind { address: settings.listen, error })?;
+        let listener = bind(&settings).await?;
         Ok(Self { settings, store: Arc::new(store), listener })
     }
 
@@ -257,23 +224,5 @@ async fn finish(running: Running, queue: &Queue, pressure: &Pressure) -> Result<
         (false, _) => Err(ServeError::Died("committer")),
         (true, false) => Err(ServeError::NotFlushed),
         (true, true) => Ok(()),
-    }
-}
-
-fn limits(settings: &ServeSettings) -> Limits {
-    let asked = &settings.limits;
-    Limits {
-        depth: asked.max_depth,
-        complexity: asked.max_complexity,
-        aliases: asked.max_aliases,
-        tokens: asked.max_tokens,
-        rows: asked.max_rows,
-        body_bytes: usize::try_from(asked.max_body).unwrap_or(usize::MAX),
-        websocket: WebSocketLimits {
-            connections: settings.max_connections,
-            operations: asked.max_subscriptions,
-            ..WebSocketLimits::default()
-        },
-        ..Limits::default()
     }
 }

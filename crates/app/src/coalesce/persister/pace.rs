@@ -1,0 +1,85 @@
+//! How fast the store is written: few bulks at once, and none too early after a failure.
+//!
+//! A slow store gets fewer and larger bulks by itself, since what changes meanwhile coalesces; so a pause after a bulk is
+//! as long as the bulk took. A store that fails is tried again after a pause that doubles, with jitter, and by one shard
+//! at a time first.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+/// Bulks at once.
+const AT_ONCE: usize = 4;
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+/// The pace of one process.
+#[derive(Debug)]
+pub struct Pace {
+    permits: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Why the last bulk failed, if it did.
+    failing: Option<String>,
+    backoff: Duration,
+    not_before: Option<Instant>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { permits: Semaphore::new(AT_ONCE), state: Mutex::default() }
+    }
+}
+
+impl Pace {
+    /// Waits until a bulk may be written. Dropped when that is done.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        let permit = self.permits.acquire().await.ok();
+        loop {
+            let not_before = self.state.lock().not_before;
+            match not_before {
+                Some(at) if at > Instant::now() => tokio::time::sleep_until(at).await,
+                _ => return permit,
+            }
+        }
+    }
+
+    /// The store answered.
+    pub fn succeeded(&self) {
+        let mut state = self.state.lock();
+        if state.failing.take().is_some() {
+            tracing::info!("the store answers again");
+        }
+        state.backoff = Duration::ZERO;
+        state.not_before = None;
+    }
+
+    /// It did not.
+    pub fn failed(&self, why: &str) {
+        let mut state = self.state.lock();
+        if state.failing.is_none() {
+            tracing::warn!(why, "the store fails; what changes meanwhile coalesces in Redis");
+        }
+        state.failing = Some(why.to_owned());
+        state.backoff = (state.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
+        state.not_before = Some(Instant::now() + jittered(state.backoff));
+    }
+
+    /// Why the last bulk failed, if it did.
+    pub fn failing(&self) -> Option<String> {
+        self.state.lock().failing.clone()
+    }
+}
+
+/// Somewhere between a half and the whole of `longest`, so that many who failed together do not return together.
+pub fn jittered(longest: Duration) -> Duration {
+    let mut byte = [0];
+    // Without random bytes all return together, which is slower and not wrong.
+    let _ = getrandom::fill(&mut byte);
+    longest / 2 + longest / 2 * u32::from(byte[0]) / 255
+}

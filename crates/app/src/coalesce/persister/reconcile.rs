@@ -1,0 +1,221 @@
+//! Reconcile: what must happen before a Redis is served from that was not served from before.
+//!
+//! It may be empty (restarted without its data), have lost its tail (failed over), or be as it was (restarted with it);
+//! the way is the same. First the shard gets a new epoch in the store, so that whoever still writes for the old one can
+//! neither move the watermark nor acknowledge. Then everything that the store has above Redis's own position is read and
+//! merged in by the law. Only then the fence is lifted. While the store cannot be read the shard stays closed: a Redis
+//! that may lack acknowledged scores is not served from.
+
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Opening};
+use hiscore_score::merge::merge;
+use hiscore_score::{LeaderboardId, Position, Record, RecordKey, Rules, Stamp};
+use hiscore_store::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
+
+use super::failpoint::reach;
+use super::{StepError, Tools};
+use crate::deployment::secret_of;
+
+/// Epochs whose late writers are watched for.
+const STRAYS_KEPT: usize = 16;
+/// Records of one step.
+const CHUNK: usize = 1_000;
+/// Between two lines in the log about a shard that takes long.
+const TOLD_EVERY: u64 = 100_000;
+
+/// One shard on its way to be served again.
+struct Reconcile<'a> {
+    tools: &'a Tools,
+    shard: u16,
+    replication: String,
+    epoch: u32,
+    /// The last stamp: of Redis, of the store, or given here.
+    stamp: Stamp,
+    rules: HashMap<LeaderboardId, Rules>,
+    read: u64,
+    installed: u64,
+}
+
+/// Reconciles a shard whose lease is held, and opens it.
+pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
+    let Tools { ranks, store, options, holder, metrics, .. } = tools;
+    check_deployment(tools).await?;
+    let survey = ranks.survey(shard, holder, options.lease).await?;
+    reach("surveyed");
+    if let Some(there) = &survey.look.deployment {
+        fits(there, &options.deployment)?;
+    }
+    let before = store.shard(shard).await?;
+    let here = &survey.look;
+    let epoch = before.epoch.max(here.epoch) + 1;
+    let state = ShardState { epoch, strays: strays(&before, here.epoch), ..before.clone() };
+    if !store.open_epoch(shard, before.epoch, &state).await? {
+        return Err(StepError::Overtaken);
+    }
+    reach("epoch-opened");
+    let stamp = here.sequence.max(before.stamp.raw()).max(before.watermark);
+    let mut work = Reconcile {
+        tools,
+        shard,
+        replication: survey.replication.clone(),
+        epoch,
+        stamp: Stamp::from_raw(stamp).unwrap_or(Stamp::LAST),
+        rules: HashMap::new(),
+        read: 0,
+        installed: 0,
+    };
+    work.boards().await?;
+    // What Redis lacks; and what somebody who was cut off wrote before this epoch was opened.
+    let own = Position::new(here.epoch, here.sequence + 1)..Position { era: u32::MAX, ..Position::ZERO };
+    work.rows(own).await?;
+    for stray in &before.strays {
+        let start = Position::new(stray.epoch, stray.above + 1);
+        work.rows(start..Position::new(stray.epoch.saturating_add(1), 0)).await?;
+    }
+    reach("merged");
+    let opening = Opening {
+        replication: survey.replication,
+        epoch,
+        stamp: work.stamp,
+        // If the store went back, it is found out with the next bulk: what is expected there is more than it has.
+        persisted: before.watermark.max(here.persisted),
+        deployment: options.deployment.clone(),
+    };
+    ranks.open(shard, holder, opening).await?;
+    metrics.reconciled();
+    if work.read > 0 || here.epoch > 0 {
+        tracing::info!(
+            shard,
+            epoch,
+            records_read = work.read,
+            records_put_in = work.installed,
+            "the shard is reconciled and open"
+        );
+    }
+    Ok(())
+}
+
+/// Whether the store is of the deployment that we work for; makes it so if it is of none.
+async fn check_deployment(tools: &Tools) -> Result<(), StepError> {
+    let ours = &tools.options.deployment;
+    let wanted = DeploymentInfo {
+        id: ours.id.clone(),
+        shards: ours.shards,
+        window: ours.window,
+        secret: secret_of(&ours.id),
+    };
+    let there = tools.store.deployment(&wanted).await?;
+    let there = Deployment { id: there.id, shards: there.shards, window: there.window };
+    if there == *ours {
+        return Ok(());
+    }
+    Err(StepError::Foreign { redis: ours.id.clone(), store: there.id })
+}
+
+fn fits(there: &Deployment, ours: &Deployment) -> Result<(), StepError> {
+    if there == ours {
+        return Ok(());
+    }
+    Err(StepError::Foreign { redis: there.id.clone(), store: ours.id.clone() })
+}
+
+/// The epochs that end now, each with what of it was surely in the store: nothing above that is surely known to Redis,
+/// and whoever was cut off may still write it.
+fn strays(before: &ShardState, here: u32) -> Vec<Stray> {
+    let mut strays = before.strays.clone();
+    let first = if here == 0 { before.epoch } else { here.min(before.epoch) };
+    for epoch in first.max(1)..=before.epoch.max(here) {
+        if !strays.iter().any(|stray| stray.epoch == epoch) {
+            strays.push(Stray { epoch, above: before.watermark });
+        }
+    }
+    let excess = strays.len().saturating_sub(STRAYS_KEPT);
+    strays.drain(..excess);
+    strays
+}
+
+impl Reconcile<'_> {
+    /// Joins the boards of both: of one board, the later season and then the later position.
+    async fn boards(&mut self) -> Result<(), StepError> {
+        let Tools { ranks, store, holder, .. } = self.tools;
+        let stored = store.boards(Some(self.shard)).await?;
+        let mut here: HashMap<LeaderboardId, BoardState> = HashMap::new();
+        for board in ranks.boards_raw(self.shard, holder).await? {
+            self.rules.insert(board.id.clone(), board.leaderboard.rules);
+            here.insert(board.id.clone(), board);
+        }
+        let mut install = Vec::new();
+        for StoredBoard { id, leaderboard, position } in stored {
+            self.rules.insert(id.clone(), leaderboard.rules);
+            let later = here.get(&id).is_none_or(|present| {
+                (present.leaderboard.version, present.position) < (leaderboard.version, position)
+            });
+            if later {
+                install.push((BoardState { id, leaderboard, position }, false));
+            }
+        }
+        ranks.install(self.shard, holder, &self.replication, &[], &install).await?;
+        Ok(())
+    }
+
+    /// Merges in what the store has within `range`.
+    async fn rows(&mut self, range: std::ops::Range<Position>) -> Result<(), StepError> {
+        let Tools { ranks, store, holder, options, metrics, .. } = self.tools;
+        let mut after = None;
+        loop {
+            let rows = store.between(self.shard, range.clone(), after.as_ref(), CHUNK).await?;
+            let Some((key, record)) = rows.last() else { return Ok(()) };
+            after = Some((record.position, key.clone()));
+            // It may take longer than the lease lasts.
+            if !ranks.lease(self.shard, holder, options.lease).await? {
+                return Err(CallError::LeaseLost { shard: self.shard }.into());
+            }
+            let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
+            let here = ranks.peek(self.shard, holder, &keys).await?;
+            let told = self.read / TOLD_EVERY;
+            self.read += rows.len() as u64;
+            metrics.loaded(rows.len());
+            let install: Vec<Install> = rows
+                .into_iter()
+                .zip(here)
+                .filter_map(|((key, stored), here)| self.joined(key, stored, here))
+                .collect();
+            self.installed += install.len() as u64;
+            ranks.install(self.shard, holder, &self.replication, &install, &[]).await?;
+            reach("installed");
+            if self.read / TOLD_EVERY > told {
+                tracing::info!(shard = self.shard, records = self.read, "reading from the store");
+            }
+        }
+    }
+
+    /// What to put in for a record that the store has as `stored` and Redis as `here`; `None`: nothing.
+    fn joined(&mut self, key: RecordKey, stored: Record, here: Option<Record>) -> Option<Install> {
+        self.stamp = self.stamp.max(stored.updated);
+        let sequence = Stamp::from_raw(stored.position.sequence).unwrap_or(Stamp::LAST);
+        self.stamp = self.stamp.max(sequence);
+        let Some(here) = here else { return Some(Install { key, record: stored, dirty: false }) };
+        if here == stored {
+            return None;
+        }
+        // A record of a board that nobody knows cannot be compared; the store's is what was kept.
+        let rules = self.rules.get(&key.season.leaderboard).copied().unwrap_or_default();
+        let mut record = merge(&rules, &here, &stored, self.tools.options.deployment.window);
+        if record == stored {
+            return Some(Install { key, record, dirty: false });
+        }
+        // It is neither's, or Redis's while the store had another: a new state, at a place of its own in the new epoch,
+        // so that it wins over both everywhere.
+        self.stamp = self.stamp.next(now_unix_ms()).unwrap_or(Stamp::LAST);
+        record.position = Position::new(self.epoch, self.stamp.raw());
+        Some(Install { key, record, dirty: true })
+    }
+}
+
+/// Our clock only lifts stamps over those there are; Redis's goes on from there.
+fn now_unix_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    u64::try_from(now).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,313 @@
+//! One shard that is ours: claim, write, clear, again and again; and now and then a look whether the store went back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hiscore_rank::redis::{Claim, Confirmed, Look};
+use hiscore_score::{Position, Record, RecordKey, Season};
+use hiscore_store::contract::{Advanced, ShardState, StoredBoard, Writes, Written};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::failpoint::reach;
+use super::pace::jittered;
+use super::reconcile::reconcile;
+use super::{StepError, Tools};
+
+/// How often it is checked that the store still has what it was given, and nothing that came late.
+const AUDIT: Duration = Duration::from_secs(5);
+/// Between two sweeps for rows that a cut-off persister wrote late, at first; doubles, since they come soon or never.
+const FIRST_SWEEP: Duration = Duration::from_secs(5);
+const LONGEST_SWEEP: Duration = Duration::from_secs(3600);
+/// Records of ended seasons that leave Redis in one step.
+const PRUNED_AT_ONCE: usize = 1_000;
+/// After a step that failed for a reason other than the store, which has a pace of its own.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The loop of one shard. Ends when `stop` is cancelled or the lease is another's.
+pub struct ShardLoop {
+    /// What it works with.
+    pub tools: Arc<Tools>,
+    /// Which shard.
+    pub shard: u16,
+    /// What was last seen of it; set by who looks at all shards at once.
+    pub seen: watch::Receiver<Look>,
+    /// Told when the shard is to be given up.
+    pub stop: CancellationToken,
+}
+
+/// When things were last done.
+struct Clock {
+    round: Instant,
+    /// The pause after the last round: the interval, or as long as the round took.
+    pause: Duration,
+    audit: Instant,
+    sweep: Instant,
+    next_sweep: Duration,
+}
+
+impl ShardLoop {
+    /// Runs until stopped; then makes a last round.
+    pub async fn run(mut self) {
+        let now = Instant::now();
+        let mut clock = Clock {
+            round: now,
+            pause: self.tools.options.interval,
+            audit: now,
+            sweep: now,
+            next_sweep: FIRST_SWEEP,
+        };
+        let stop = self.stop.clone();
+        loop {
+            let step = tokio::select! {
+                () = stop.cancelled() => break,
+                step = self.step(&mut clock) => step,
+            };
+            match step {
+                Ok(()) => {}
+                Err(StepError::Ranks(hiscore_rank::redis::CallError::LeaseLost { shard })) => {
+                    tracing::info!(shard, "the lease is another's now");
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(shard = self.shard, %error, "a step failed");
+                    if error.is_of_the_store() {
+                        self.tools.metrics.retried();
+                        self.tools.pace.failed(&error.to_string());
+                    } else if matches!(error, StepError::CutOff { .. } | StepError::Foreign { .. }) {
+                        tracing::warn!(shard = self.shard, %error, "the shard is left alone");
+                        self.sleep(self.tools.options.lease).await;
+                    }
+                    self.sleep(jittered(PAUSE)).await;
+                }
+            }
+        }
+        // What is left goes out with us if the store takes it; if not, the next persister has it.
+        if let Err(error) = self.round().await {
+            tracing::debug!(shard = self.shard, %error, "the last round failed; another persister goes on");
+        }
+    }
+
+    async fn sleep(&self, pause: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
+    /// Waits until something is to be done, and does it.
+    async fn step(&mut self, clock: &mut Clock) -> Result<(), StepError> {
+        let look = self.seen.borrow_and_update().clone();
+        if !look.open {
+            let tools = Arc::clone(&self.tools);
+            let turn = tools.pace.turn().await;
+            reconcile(&tools, self.shard).await?;
+            tools.pace.succeeded();
+            drop(turn);
+            clock.next_sweep = FIRST_SWEEP;
+            // The look that called for it is old now.
+            self.changed(AUDIT).await;
+            return Ok(());
+        }
+        let waiting = look.dirty + look.in_flight;
+        let due = clock.round + clock.pause;
+        let full = look.dirty >= self.tools.options.rows as u64;
+        if waiting > 0 && (look.wake || full || Instant::now() >= due) {
+            let began = Instant::now();
+            self.round().await?;
+            let now = Instant::now();
+            (clock.round, clock.pause) = (now, self.tools.options.interval.max(now - began));
+            // What was seen is done; the next look says what came since.
+            self.changed(clock.pause).await;
+            return Ok(());
+        }
+        if Instant::now() >= clock.audit + AUDIT {
+            clock.audit = Instant::now();
+            self.audit(clock).await?;
+        }
+        let until = if waiting > 0 { due.saturating_duration_since(Instant::now()) } else { AUDIT };
+        self.changed(until).await;
+        Ok(())
+    }
+
+    /// Waits for the next look, not longer than `longest`.
+    async fn changed(&mut self, longest: Duration) {
+        if let Ok(Err(_)) = tokio::time::timeout(longest, self.seen.changed()).await {
+            // Nobody looks any more: we are about to be stopped.
+            self.stop.cancelled().await;
+        }
+    }
+
+    /// Claims, writes and clears until nothing is dirty.
+    async fn round(&self) -> Result<(), StepError> {
+        let Tools { ranks, options, holder, pace, .. } = self.tools.as_ref();
+        loop {
+            let _turn = pace.turn().await;
+            let claim = ranks.claim(self.shard, holder, options.lease, options.rows, options.bytes).await?;
+            let Some(claim) = claim else { return Ok(()) };
+            reach("claimed");
+            self.carry(&claim).await?;
+            pace.succeeded();
+            if !claim.more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Carries one claim into the store.
+    async fn carry(&self, claim: &Claim) -> Result<(), StepError> {
+        let Tools { ranks, store, holder, metrics, .. } = self.tools.as_ref();
+        let rows: Vec<_> = claim.rows.iter().map(|(_, key, row)| (key.clone(), row.clone())).collect();
+        let boards: Vec<_> = claim.boards.iter().map(|(_, board)| stored(board)).collect();
+        let began = Instant::now();
+        let written = store.write(Writes { shard: self.shard, rows: &rows, boards: &boards }).await?;
+        metrics.wrote(rows.len(), &written, began.elapsed());
+        reach("written");
+        let watermark = reached(claim, &written);
+        let advanced =
+            store.advance(self.shard, claim.epoch, claim.persisted, watermark, claim.stamp).await?;
+        reach("advanced");
+        match advanced {
+            Advanced::Done => {}
+            Advanced::Fenced(state) if state.epoch > claim.epoch => {
+                return Err(StepError::CutOff { here: claim.epoch, there: state.epoch });
+            }
+            Advanced::Fenced(state) | Advanced::WentBack(state) => {
+                return self.mend(claim.epoch, state).await;
+            }
+        }
+        let failed = |list: &[(usize, String)], at: usize| list.iter().any(|(failed, _)| *failed == at);
+        let rows: Vec<(u64, RecordKey)> = claim
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !failed(&written.failed_rows, *at))
+            .map(|(_, (first, key, _))| (*first, key.clone()))
+            .collect();
+        let boards: Vec<_> = claim
+            .boards
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !failed(&written.failed_boards, *at))
+            .map(|(_, (first, board))| (*first, board.id.clone()))
+            .collect();
+        let confirmed = Confirmed { rows: &rows, boards: &boards, watermark };
+        ranks.clear(self.shard, holder, claim.epoch, confirmed).await?;
+        reach("cleared");
+        if let Some((_, why)) = written.failed_rows.first().or(written.failed_boards.first()) {
+            metrics.retried();
+            let failed = written.failed_rows.len() + written.failed_boards.len();
+            tracing::warn!(shard = self.shard, failed, why, "the store refused some records; trying again");
+            // They go back to dirty with the next claim; not at once, or a store that refuses them would be hammered.
+            self.sleep(jittered(PAUSE * 4)).await;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the store still has what Redis believes it has, and whether somebody who was cut off wrote late.
+    async fn audit(&self, clock: &mut Clock) -> Result<(), StepError> {
+        let Tools { ranks, store, holder, .. } = self.tools.as_ref();
+        let looked = ranks.look(&[self.shard]).await.into_iter().next();
+        let Some(look) = looked.transpose()? else { return Ok(()) };
+        if !look.open {
+            return Ok(());
+        }
+        let state = store.shard(self.shard).await?;
+        self.tools.pace.succeeded();
+        if state.epoch > look.epoch {
+            return Err(StepError::CutOff { here: look.epoch, there: state.epoch });
+        }
+        if state.epoch < look.epoch || state.watermark < look.persisted {
+            return self.mend(look.epoch, state).await;
+        }
+        if Instant::now() >= clock.sweep + clock.next_sweep {
+            clock.sweep = Instant::now();
+            clock.next_sweep = (clock.next_sweep * 2).min(LONGEST_SWEEP);
+            if self.has_strays(&state).await? {
+                tracing::warn!(
+                    shard = self.shard,
+                    "a persister that was cut off wrote late; reconciling again"
+                );
+                reconcile(&self.tools, self.shard).await?;
+                clock.next_sweep = FIRST_SWEEP;
+            }
+        }
+        while ranks.prune(self.shard, holder, PRUNED_AT_ONCE).await? {}
+        Ok(())
+    }
+
+    /// Whether rows of epochs that ended are in the store which Redis has not, or has otherwise.
+    async fn has_strays(&self, state: &ShardState) -> Result<bool, StepError> {
+        let Tools { ranks, store, holder, options, .. } = self.tools.as_ref();
+        let boards = ranks.boards_raw(self.shard, holder).await?;
+        let versions: HashMap<_, _> =
+            boards.into_iter().map(|board| (board.id, board.leaderboard.version)).collect();
+        // Seasons that Redis keeps; of one that left it a late row cannot be told from one that was always there, and
+        // seasons leave long after they end.
+        let kept = |season: &Season| {
+            versions.get(&season.leaderboard).is_none_or(|present| season.version + 1 >= *present)
+        };
+        for stray in &state.strays {
+            let range =
+                Position::new(stray.epoch, stray.above + 1)..Position::new(stray.epoch.saturating_add(1), 0);
+            let mut after = None;
+            loop {
+                let rows = store.between(self.shard, range.clone(), after.as_ref(), options.rows).await?;
+                let Some((key, record)) = rows.last() else { break };
+                after = Some((record.position, key.clone()));
+                let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
+                let here = ranks.peek(self.shard, holder, &keys).await?;
+                let late = |((key, stored), here): (&(RecordKey, Record), Option<Record>)| match here {
+                    Some(here) => here.position < stored.position,
+                    None => kept(&key.season),
+                };
+                if rows.iter().zip(here).any(late) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// The store went back, to a backup or to nothing: everything above its watermark is to be written again.
+    async fn mend(&self, epoch: u32, state: ShardState) -> Result<(), StepError> {
+        let Tools { ranks, store, holder, .. } = self.tools.as_ref();
+        tracing::warn!(
+            shard = self.shard,
+            watermark = state.watermark,
+            store_epoch = state.epoch,
+            epoch,
+            "the store is behind what it confirmed (a restored backup?): writing everything above its watermark again"
+        );
+        let above = state.watermark;
+        let mut cursor = None;
+        loop {
+            cursor = ranks.mark_above(self.shard, holder, above, cursor).await?;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        if state.epoch < epoch {
+            let from = state.epoch;
+            if !store.open_epoch(self.shard, from, &ShardState { epoch, ..state }).await? {
+                return Err(StepError::Overtaken);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {
+    StoredBoard { id: board.id.clone(), leaderboard: board.leaderboard, position: board.position }
+}
+
+/// The watermark that a claim reaches when some of it failed: below the first change of what failed.
+fn reached(claim: &Claim, written: &Written) -> u64 {
+    let rows = written.failed_rows.iter().filter_map(|(at, _)| claim.rows.get(*at).map(|row| row.0));
+    let boards =
+        written.failed_boards.iter().filter_map(|(at, _)| claim.boards.get(*at).map(|board| board.0));
+    let below = rows.chain(boards).min().map_or(u64::MAX, |first| first.saturating_sub(1));
+    claim.watermark.min(below).max(claim.persisted.min(below))
+}

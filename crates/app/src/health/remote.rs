@@ -1,0 +1,74 @@
+//! Readiness where Redis ranks. A store that is away is no reason to turn players away: Redis keeps what they send.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hiscore_api::service::{Check, Health};
+use hiscore_rank::redis::RedisRanks;
+use parking_lot::Mutex;
+
+use crate::coalesce::persister::Tools;
+use crate::coalesce::persister::share::Overview;
+
+/// What is looked at.
+pub struct RemoteChecks {
+    /// The ranking tier.
+    pub ranks: Arc<RedisRanks>,
+    /// What is waited for before anything is answered.
+    pub waiting_for: Arc<Mutex<Option<String>>>,
+    /// The persister's tools, once it runs; never in a process that persists nothing.
+    pub tools: std::sync::OnceLock<Arc<Tools>>,
+    /// What it sees.
+    pub overview: Arc<Mutex<Overview>>,
+    /// Set when the process is told to stop.
+    pub stopping: AtomicBool,
+}
+
+impl Health for RemoteChecks {
+    fn checks(&self) -> Vec<Check> {
+        let waiting = self.waiting_for.lock().clone();
+        let status = self.ranks.status();
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        let connected = status.primaries > 0 && status.connected == status.primaries;
+        let redis = match (&status.last_error, connected) {
+            (_, true) => format!("{} of {} primaries answer", status.connected, status.primaries),
+            (Some(why), false) => {
+                format!("{} of {} primaries answer: {why}", status.connected, status.primaries)
+            }
+            (None, false) => "connecting".to_owned(),
+        };
+        let mut checks = vec![
+            Check {
+                name: "deployment",
+                ok: waiting.is_none(),
+                detail: waiting.map_or_else(|| "known".to_owned(), |why| format!("waiting: {why}")),
+            },
+            Check { name: "redis", ok: connected, detail: redis },
+            Check {
+                name: "accepting",
+                ok: !stopping,
+                detail: if stopping { "shutting down" } else { "yes" }.into(),
+            },
+        ];
+        if let Some(tools) = self.tools.get() {
+            let overview = self.overview.lock();
+            let open = overview.looks.values().filter(|look| look.open).count();
+            let shards = usize::from(tools.options.deployment.shards);
+            checks.push(Check {
+                name: "shards",
+                ok: open == shards,
+                detail: format!("{open} of {shards} are served, {} are persisted here", overview.ours),
+            });
+            let dirty: u64 = overview.looks.values().map(|look| look.dirty + look.in_flight).sum();
+            checks.push(Check {
+                name: "store",
+                ok: true,
+                detail: match tools.pace.failing() {
+                    None => format!("{dirty} records dirty"),
+                    Some(why) => format!("{dirty} records dirty, the store fails: {why}"),
+                },
+            });
+        }
+        checks
+    }
+}

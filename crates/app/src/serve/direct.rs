@@ -1,0 +1,255 @@
+//! The wiring where Redis ranks: which role gets what, in what order it starts, and in what order it ends.
+//!
+//! Start: the URLs are read, the address bound, then HTTP answers (not ready), then it is waited for Redis or the store
+//! to say which deployment this is, then requests are taken and shards persisted. End, in the order of a score's path: no
+//! new connections, requests under way finish, sockets close, the persister makes a last round and gives its shards back.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use hiscore_api::ApiParts;
+use hiscore_api::service::{Health, Service};
+use hiscore_config::ServeSettings;
+use hiscore_rank::redis::{Deployment, Options as RedisOptions, RedisRanks, RedisUrl};
+use hiscore_store::Store;
+use hiscore_store::mongo::{MongoOptions, MongoStore};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{ServeError, bind, limits};
+use crate::coalesce::persister::pace::Pace;
+use crate::coalesce::persister::share::{Overview, Share};
+use crate::coalesce::persister::{PersistOptions, Tools};
+use crate::deployment::{self, find, secret_of};
+use crate::direct::Direct;
+use crate::health::RemoteChecks;
+use crate::listen;
+use crate::metrics::{PersistMetrics, RemoteGauges, SubmitMetrics};
+use crate::scoreboard::boards::Boards;
+use crate::scoreboard::live::Live;
+use crate::scoreboard::remote::Remote;
+use crate::scoreboard::source::Source;
+use crate::scoreboard::stored::Stored;
+use crate::submit::remote::Submitter;
+use crate::submit::waiting::Waiting;
+
+/// A server with its address bound and its URLs understood.
+pub struct DirectServer {
+    settings: ServeSettings,
+    redis: RedisUrl,
+    store: Arc<dyn Store>,
+    listener: TcpListener,
+}
+
+/// What runs besides HTTP.
+struct Running {
+    tasks: TaskTracker,
+    persister: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl DirectServer {
+    /// Reads the URLs and binds the address. Connects to nothing yet.
+    pub async fn open(settings: ServeSettings) -> Result<Self, ServeError> {
+        let url = url("redis-url", settings.redis_url.as_ref(), settings.redis_url_file.as_ref())?;
+        let redis =
+            url.parse().map_err(|error| ServeError::Url { setting: "redis-url", why: format!("{error}") })?;
+        let store = store(&settings).await?;
+        let listener = bind(&settings).await?;
+        Ok(Self { settings, redis, store, listener })
+    }
+
+    /// Where it listens, the port known.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap_or(self.settings.listen)
+    }
+
+    /// Serves until `shutdown`, then ends in order. `ready` is called once requests are taken.
+    pub async fn run(self, shutdown: CancellationToken, ready: impl FnOnce()) -> Result<(), ServeError> {
+        let Self { settings, redis, store, listener } = self;
+        let system = |error: getrandom::Error| ServeError::System(error.to_string());
+        let wanted = Deployment {
+            id: deployment::new_id().map_err(system)?,
+            shards: settings.shards,
+            window: settings.window,
+        };
+        let ranks = RedisRanks::start(redis_options(&settings, redis));
+        let mut registry = Registry::default();
+        let submit_metrics = SubmitMetrics::new(&mut registry);
+        let persist_metrics = settings.roles.persist.then(|| PersistMetrics::new(&mut registry));
+        let overview = Arc::<Mutex<Overview>>::default();
+        registry.register_collector(Box::new(RemoteGauges {
+            ranks: Arc::clone(&ranks),
+            overview: settings.roles.persist.then(|| Arc::clone(&overview)),
+        }));
+
+        let (close_sockets, sockets) = (CancellationToken::new(), TaskTracker::new());
+        let waiting_for = Arc::new(Mutex::new(Some("starting".to_owned())));
+        let boards = Arc::<Boards>::default();
+        let waiting = Arc::new(Waiting::new(Arc::clone(&ranks)));
+        let remote =
+            Arc::new(Remote::new(Arc::clone(&ranks), Stored::new(Arc::clone(&store)), Arc::clone(&boards)));
+        let live =
+            Live::new(Arc::clone(&remote) as Arc<dyn Source>, settings.live_interval, close_sockets.clone());
+        let service = Arc::new(Direct {
+            roles: settings.roles,
+            submitter: Submitter {
+                ranks: Arc::clone(&ranks),
+                waiting: Arc::clone(&waiting),
+                boards: Arc::clone(&boards),
+                ack_timeout: settings.ack_timeout,
+                auto_create: settings.auto_create,
+                max_leaderboards: settings.max_leaderboards,
+                metrics: submit_metrics,
+            },
+            remote,
+            live: Arc::clone(&live),
+            waiting_for: Arc::clone(&waiting_for),
+        });
+        let checks = Arc::new(RemoteChecks {
+            ranks: Arc::clone(&ranks),
+            waiting_for: Arc::clone(&waiting_for),
+            tools: OnceLock::new(),
+            overview: Arc::clone(&overview),
+            stopping: AtomicBool::new(false),
+        });
+        let cursor_secret = Arc::<OnceLock<[u8; 32]>>::default();
+        let router = hiscore_api::router(ApiParts {
+            service: service as Arc<dyn Service>,
+            health: Arc::clone(&checks) as Arc<dyn Health>,
+            registry,
+            limits: limits(&settings),
+            cursor_secret: Arc::clone(&cursor_secret),
+            allowed_origins: Vec::new(),
+            shutdown: close_sockets.clone(),
+            sockets: sockets.clone(),
+        });
+        let stop_listening = CancellationToken::new();
+        let http =
+            tokio::spawn(listen::serve(listener, router, settings.max_connections, stop_listening.clone()));
+
+        let told = |why| *waiting_for.lock() = Some(why);
+        let found = tokio::select! {
+            found = find(&ranks, &store, &wanted, told) => found?,
+            () = shutdown.cancelled() => {
+                tracing::info!("stopped while waiting for Redis or the store");
+                stop_listening.cancel();
+                ranks.close().await;
+                return Ok(());
+            }
+        };
+        // Only the first call sets it, and this is the first.
+        let _ = cursor_secret.set(secret_of(&found.id));
+
+        let stop_tasks = CancellationToken::new();
+        let mut running = Running { tasks: TaskTracker::new(), persister: None };
+        running.tasks.spawn(waiting.run(stop_tasks.clone()));
+        running.tasks.spawn(Arc::clone(&boards).follow(
+            Arc::clone(&ranks),
+            Arc::clone(&store),
+            settings.shards,
+            stop_tasks.clone(),
+        ));
+        running.tasks.spawn(live.run());
+        running.tasks.close();
+        let stop_persisting = CancellationToken::new();
+        if let Some(metrics) = persist_metrics {
+            let tools = Arc::new(Tools {
+                ranks: Arc::clone(&ranks),
+                store,
+                options: persist_options(&settings, found),
+                holder: holder(&wanted.id),
+                pace: Pace::default(),
+                metrics,
+            });
+            let _ = checks.tools.set(Arc::clone(&tools));
+            let share = Share::new(tools, overview);
+            running.persister =
+                Some(tokio::spawn(share.run(stop_persisting.clone(), settings.shutdown_timeout)));
+        }
+        *waiting_for.lock() = None;
+        ready();
+
+        shutdown.cancelled().await;
+        checks.stopping.store(true, Ordering::Relaxed);
+        tracing::info!("stopping: no new connections, finishing what is under way");
+        stop_listening.cancel();
+        close_sockets.cancel();
+        sockets.close();
+        let deadline = Instant::now() + settings.shutdown_timeout;
+        let drained = tokio::time::timeout_at(deadline, async {
+            sockets.wait().await;
+            http.await
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some connections did not end in time and are cut off");
+        }
+        stop_tasks.cancel();
+        stop_persisting.cancel();
+        if let Some(persister) = running.persister
+            && persister.await.is_err()
+        {
+            return Err(ServeError::Died("persister"));
+        }
+        running.tasks.wait().await;
+        ranks.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// The text of a URL, from its setting or the file that another names.
+fn url(setting: &'static str, url: Option<&String>, file: Option<&PathBuf>) -> Result<String, ServeError> {
+    let text = match (url, file) {
+        (Some(url), _) => url.clone(),
+        (None, Some(path)) => std::fs::read_to_string(path)
+            .map_err(|error| ServeError::Url { setting, why: format!("{}: {error}", path.display()) })?,
+        (None, None) => String::new(),
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ServeError::Url { setting, why: "is empty".to_owned() });
+    }
+    Ok(text.to_owned())
+}
+
+async fn store(settings: &ServeSettings) -> Result<Arc<dyn Store>, ServeError> {
+    let refused =
+        |why: hiscore_store::StoreError| ServeError::Url { setting: "mongodb-url", why: why.to_string() };
+    let url = url("mongodb-url", settings.mongodb_url.as_ref(), settings.mongodb_url_file.as_ref())?;
+    let options = MongoOptions { timeout: settings.mongodb_timeout, ..MongoOptions::default() };
+    Ok(Arc::new(MongoStore::connect(&url, options).map_err(refused)?))
+}
+
+fn redis_options(settings: &ServeSettings, url: RedisUrl) -> RedisOptions {
+    RedisOptions {
+        connections: settings.redis_connections,
+        max_pending_bytes: usize::try_from(settings.max_pending_bytes).unwrap_or(usize::MAX),
+        wait: settings.redis_wait.min(settings.ack_timeout),
+        timeout: settings.ack_timeout,
+        prefix: settings.redis_prefix.clone(),
+        ..RedisOptions::new(url, settings.shards, settings.window)
+    }
+}
+
+fn persist_options(settings: &ServeSettings, deployment: Deployment) -> PersistOptions {
+    PersistOptions {
+        lease: settings.lease_time,
+        interval: settings.flush_interval,
+        rows: settings.persist_batch,
+        bytes: usize::try_from(settings.persist_bytes).unwrap_or(usize::MAX),
+        deployment,
+    }
+}
+
+/// A name that no other process has: where it runs helps who reads the log, and the random part tells two apart.
+fn holder(random: &str) -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "process".to_owned());
+    let host: String = host.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    format!("{host}-{}-{}", std::process::id(), &random[..8.min(random.len())])
+}

@@ -1,0 +1,122 @@
+//! Those who wait until what they sent is in the store.
+//!
+//! A record is in the store when no change of it up to that position is dirty or in flight any more; that is asked of
+//! Redis for all who wait at once, shard by shard, as long as somebody waits. The number of those who wait is bounded by
+//! the requests that may be under way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hiscore_rank::redis::{Persisted, RedisRanks};
+use hiscore_score::RecordKey;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// How often it is asked while somebody waits.
+const LOOK: Duration = Duration::from_millis(15);
+/// How many records are asked about in one call.
+const ASKED_AT_ONCE: usize = 1_000;
+
+/// What became of a request that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// All of it is in the store.
+    Persisted,
+    /// Redis began another epoch meanwhile: what was acknowledged there may be gone.
+    Unknown,
+}
+
+/// One request: it waits for all of its changes.
+#[derive(Debug)]
+struct Waiter {
+    shard: u16,
+    epoch: u32,
+    changes: Vec<(RecordKey, u64)>,
+    answer: oneshot::Sender<Waited>,
+}
+
+/// Everybody who waits.
+#[derive(Debug)]
+pub struct Waiting {
+    ranks: Arc<RedisRanks>,
+    arrived: Mutex<Vec<Waiter>>,
+    wake: Notify,
+}
+
+impl Waiting {
+    /// Nobody waits yet.
+    pub fn new(ranks: Arc<RedisRanks>) -> Self {
+        Self { ranks, arrived: Mutex::default(), wake: Notify::new() }
+    }
+
+    /// Waits until these changes, judged in `epoch`, are in the store. Dropping the future gives up the place.
+    pub async fn wait(&self, shard: u16, epoch: u32, changes: Vec<(RecordKey, u64)>) -> Waited {
+        let (answer, answered) = oneshot::channel();
+        self.arrived.lock().push(Waiter { shard, epoch, changes, answer });
+        self.wake.notify_one();
+        // The task ends only with the process.
+        answered.await.unwrap_or(Waited::Unknown)
+    }
+
+    /// Asks for those who wait, until shutdown. Run by one task.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut waiters: Vec<Waiter> = Vec::new();
+        loop {
+            if waiters.is_empty() {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = self.wake.notified() => {}
+                }
+            } else {
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+            }
+            waiters.append(&mut self.arrived.lock());
+            waiters.retain(|waiter| !waiter.answer.is_closed());
+            let mut groups: HashMap<(u16, u32), Vec<Waiter>> = HashMap::new();
+            for waiter in waiters.drain(..) {
+                groups.entry((waiter.shard, waiter.epoch)).or_default().push(waiter);
+            }
+            let asked = groups.into_iter().map(|((shard, epoch), group)| self.ask(shard, epoch, group));
+            for left in futures_util::future::join_all(asked).await {
+                waiters.extend(left);
+            }
+        }
+    }
+
+    /// Asks about those of one shard, tells who need not wait any more, and returns the others.
+    async fn ask(&self, shard: u16, epoch: u32, mut group: Vec<Waiter>) -> Vec<Waiter> {
+        let changes: Vec<_> = group.iter().flat_map(|waiter| waiter.changes.iter().cloned()).collect();
+        let mut answers = Vec::with_capacity(changes.len());
+        for chunk in changes.chunks(ASKED_AT_ONCE) {
+            match self.ranks.persisted(shard, epoch, chunk).await {
+                Ok(part) => answers.extend(part),
+                // Redis is away or being reconciled: who waits goes on waiting, to its own time-out.
+                Err(_) => return group,
+            }
+        }
+        let mut answers = answers.into_iter();
+        let mut left = Vec::new();
+        for mut waiter in group.drain(..) {
+            let mut unknown = false;
+            waiter.changes.retain(|_| match answers.next() {
+                Some(Persisted::Yes) => false,
+                Some(Persisted::NotYet) | None => true,
+                Some(Persisted::Unknown) => {
+                    unknown = true;
+                    true
+                }
+            });
+            match (unknown, waiter.changes.is_empty()) {
+                (true, _) => drop(waiter.answer.send(Waited::Unknown)),
+                (false, true) => drop(waiter.answer.send(Waited::Persisted)),
+                (false, false) => left.push(waiter),
+            }
+        }
+        left
+    }
+}
