@@ -19,6 +19,9 @@ use super::source::{Source, Standing};
 /// The most rows that a follower of a board can ask for.
 pub const MOST_ROWS: usize = 100;
 
+/// Boards looked at at the same time.
+const LOOKS_AT_ONCE: usize = 64;
+
 /// Everybody who follows a board.
 #[derive(Debug)]
 pub struct Live {
@@ -50,9 +53,10 @@ impl Live {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            for topic in self.followed() {
-                self.look(&topic).await;
-            }
+            let followed = self.followed();
+            let looks = futures_util::stream::iter(followed.iter());
+            // One board that is slow to read does not hold up the others.
+            looks.for_each_concurrent(LOOKS_AT_ONCE, |topic| self.look(topic)).await;
         }
     }
 

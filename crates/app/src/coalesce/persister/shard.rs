@@ -103,11 +103,13 @@ impl ShardLoop {
         if !look.open {
             let tools = Arc::clone(&self.tools);
             let turn = tools.pace.turn().await;
-            reconcile(&tools, self.shard).await?;
-            tools.pace.succeeded();
+            // The look that calls for it may be older than the last reconcile.
+            if self.is_closed().await? {
+                reconcile(&tools, self.shard).await?;
+                tools.pace.succeeded();
+                clock.next_sweep = FIRST_SWEEP;
+            }
             drop(turn);
-            clock.next_sweep = FIRST_SWEEP;
-            // The look that called for it is old now.
             self.changed(AUDIT).await;
             return Ok(());
         }
@@ -130,6 +132,11 @@ impl ShardLoop {
         let until = if waiting > 0 { due.saturating_duration_since(Instant::now()) } else { AUDIT };
         self.changed(until).await;
         Ok(())
+    }
+
+    async fn is_closed(&self) -> Result<bool, StepError> {
+        let look = self.tools.ranks.look(&[self.shard]).await.into_iter().next().transpose()?;
+        Ok(look.is_some_and(|look| !look.open))
     }
 
     /// Waits for the next look, not longer than `longest`.

@@ -44,13 +44,15 @@ pub struct Overview {
 pub struct Share {
     tools: Arc<Tools>,
     ours: HashMap<u16, Ours>,
+    /// Those that make their last round before they are given back.
+    leaving: HashMap<u16, JoinHandle<()>>,
     overview: Arc<Mutex<Overview>>,
 }
 
 impl Share {
     /// Nothing is ours yet.
     pub fn new(tools: Arc<Tools>, overview: Arc<Mutex<Overview>>) -> Self {
-        Self { tools, ours: HashMap::new(), overview }
+        Self { tools, ours: HashMap::new(), leaving: HashMap::new(), overview }
     }
 
     /// Runs until shutdown; then writes what is left, within `drain`, and gives everything back.
@@ -107,6 +109,7 @@ impl Share {
             }
         };
         self.ours.retain(|_, ours| !ours.task.is_finished());
+        self.leaving.retain(|_, leaving| !leaving.is_finished());
         let all: Vec<u16> = (0..tools.options.deployment.shards).collect();
         let looks = tools.ranks.look(&all).await;
         let trouble = looks.iter().find_map(|look| look.as_ref().err().map(ToString::to_string));
@@ -115,9 +118,12 @@ impl Share {
             let mut overview = self.overview.lock();
             overview.trouble = trouble;
             for (shard, look) in all.iter().zip(looks) {
-                let Ok(look) = look else { continue };
+                let Ok(look) = look else {
+                    overview.looks.remove(shard);
+                    continue;
+                };
                 let held = look.holder.as_ref().is_some_and(|holder| *holder != tools.holder);
-                if !held && !self.ours.contains_key(shard) {
+                if !held && !self.ours.contains_key(shard) && !self.leaving.contains_key(shard) {
                     free.push((*shard, look.clone()));
                 }
                 overview.looks.insert(*shard, look);
@@ -138,7 +144,7 @@ impl Share {
         let surplus: Vec<u16> =
             self.ours.keys().copied().take(self.ours.len().saturating_sub(share)).collect();
         for shard in surplus {
-            self.give(shard).await;
+            self.give(shard);
         }
         self.overview.lock().ours = self.ours.len();
     }
@@ -153,20 +159,30 @@ impl Share {
         self.ours.insert(shard, Ours { seen, stop, task });
     }
 
-    async fn give(&mut self, shard: u16) {
+    /// Lets a shard go once its last round is made, which nobody else's shard waits for.
+    fn give(&mut self, shard: u16) {
         let Some(ours) = self.ours.remove(&shard) else { return };
         ours.stop.cancel();
-        // Its last round is bounded by the time-outs of the store and of Redis.
-        let _ = ours.task.await;
-        if let Err(error) = self.tools.ranks.release(shard, &self.tools.holder).await {
-            tracing::debug!(shard, %error, "the lease was not given back; it runs out by itself");
-        }
+        let tools = Arc::clone(&self.tools);
+        let leaving = tokio::spawn(async move {
+            // Bounded by the time-outs of the store and of Redis.
+            let _ = ours.task.await;
+            if let Err(error) = tools.ranks.release(shard, &tools.holder).await {
+                tracing::debug!(shard, %error, "the lease was not given back; it runs out by itself");
+            }
+        });
+        self.leaving.insert(shard, leaving);
     }
 
     async fn end(mut self, drain: Duration) {
         let deadline = Instant::now() + drain;
         for ours in self.ours.values() {
             ours.stop.cancel();
+        }
+        for mut leaving in self.leaving.drain().map(|(_, leaving)| leaving) {
+            if tokio::time::timeout_at(deadline, &mut leaving).await.is_err() {
+                leaving.abort();
+            }
         }
         let mut left = 0;
         for (shard, mut ours) in self.ours.drain() {
