@@ -10,6 +10,8 @@ pub mod contract;
 pub mod disk;
 pub mod embedded;
 pub mod mongo;
+#[cfg(feature = "suite")]
+pub mod suite;
 
 pub use contract::{Store, StoreError};
 pub use disk::{Disk, DiskFile, Folder};

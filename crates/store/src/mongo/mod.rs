@@ -1,114 +1,269 @@
-//! MongoDB as the store.
+//! MongoDB as the store: a replica set of version 6 or later, or a single server for trying things out.
+//!
+//! # What is in the database
+//!
+//! | collection | a document is | `_id` |
+//! |---|---|---|
+//! | `records` | a player on one season of one leaderboard | `{ l: leaderboardId, v: versionId, p: playerId }` |
+//! | `leaderboards` | a leaderboard: its rules and present season | its name |
+//! | `shards` | what is known of a shard as a whole | its number |
+//! | `deployment` | what was fixed when the deployment was created | `deployment` |
+//!
+//! ```js
+//! db.records.find({ leaderboardId: "daily", versionId: 3, playerId: "ada" })
+//! {
+//!   _id: { l: "daily", v: 3, p: "ada" }, format: 1,
+//!   leaderboardId: "daily", versionId: 3, playerId: "ada",
+//!   score: 4200, subscore: 7, numScore: 12, metadata: { car: "red" },
+//!   createdAt: ISODate("2026-01-05T10:00:00.000Z"), updatedAt: ISODate("2026-01-05T10:12:31.250Z"),
+//!   order: { score: -4200, subscore: -7, reached: 133… },    // as ranked: smaller stands first
+//!   stamps: { updated: 133…, created: 133…, deleted: 0 },    // of the shard's sequencer; createdAt is made from one
+//!   shard: 6, epoch: 1, sequence: 815, index: 0,             // the position: the guard compares it
+//!   window: { submissions: [ { id: BinData(…), body: …, at: 133…, time: … } ], horizon: 0 }
+//! }
+//! ```
+//!
+//! A deleted player leaves `deleted: true`, without score and `order`. `metadata` is a real value and can be queried; where
+//! BSON cannot give back its text to the byte, that is in `metadataJson`, which then is what counts. Edits by hand are
+//! possible but are seen by the ranking tier only when it is built anew.
+//!
+//! # Indexes
+//!
+//! - `position` of `records` (shard, epoch, sequence, index, _id): what a shard has above a position, for a ranking
+//!   tier that lost its tail or everything.
+//! - `order` of `records` (leaderboardId, versionId, order.score, order.subscore, order.reached, playerId), of those
+//!   that are not deleted: pages, ranks and counts when the ranking tier is away. Directions are folded into
+//!   the columns, so one index serves every leaderboard; which is why a record can only be written when the rules of its
+//!   leaderboard are known here: the board is written before it, or with it.
+//! - `shard` of `leaderboards` (shard, _id).
+//!
+//! # What `Ok` means
+//!
+//! Every write is acknowledged by a majority, journaled, whatever the URL says. `update` commands are unordered bulks of
+//! pipelines that hold the guard (see `bulk.rs`); every command may be repeated, and is, when a primary steps down or a
+//! connection breaks in the middle, until the time-out of the operation. The same commands run on 6, 7 and 8.
 
+mod bulk;
+mod documents;
+mod fields;
+mod indexes;
+mod link;
+mod metadata;
+mod reads;
+mod shards;
+
+use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hiscore_score::{OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp};
-use mongodb::options::ConnectionString;
+use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp};
+use mongodb::bson::raw::RawBson;
+use parking_lot::RwLock;
+use tokio::sync::OnceCell;
 
+use self::bulk::State;
+use self::link::Link;
 use crate::contract::{
     Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, Writes, Written,
 };
+
+const RECORDS: &str = "records";
+const LEADERBOARDS: &str = "leaderboards";
+const SHARDS: &str = "shards";
+/// The collection, and the `_id` of its one document.
+const DEPLOYMENT: &str = "deployment";
 
 /// How the store is spoken to.
 #[derive(Debug, Clone)]
 pub struct MongoOptions {
     /// How long one operation may take, waiting for a server and retries included.
     pub timeout: Duration,
-    /// The most connections to each server.
+    /// The most connections to each server, and the most operations under way; at least 1.
     pub connections: u32,
 }
 
 impl Default for MongoOptions {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), connections: 10 }
+        Self { timeout: Duration::from_secs(10), connections: 16 }
     }
 }
 
-/// A database of MongoDB.
+/// A database of MongoDB. One client, with its pool, for as long as it lives.
 #[derive(Debug)]
 pub struct MongoStore {
-    _url: ConnectionString,
-    _options: MongoOptions,
+    link: Link,
+    prepared: OnceCell<()>,
+    /// Rules never change, so those that were seen once are known for good.
+    rules: RwLock<HashMap<LeaderboardId, Rules>>,
 }
 
 impl MongoStore {
-    /// Takes a URL; connects when it is first used, so that a late server is no error here.
+    /// Takes a URL (`mongodb://` or `mongodb+srv://`; its database, or `hiscore`). Speaks to nobody yet, so a server
+    /// that is late is no error here: only a URL that cannot be read is. Needs no runtime; every other method needs
+    /// tokio's.
     pub fn connect(url: &str, options: MongoOptions) -> Result<Self, StoreError> {
-        let url = ConnectionString::parse(url).map_err(|_| StoreError::Invalid("the URL".to_owned()))?;
-        Ok(Self { _url: url, _options: options })
+        let link = Link::new(url, options)?;
+        Ok(Self { link, prepared: OnceCell::new(), rules: RwLock::default() })
     }
 
-    /// Makes the indexes, and sees that they are there.
+    /// Makes the indexes that are missing and sees that all are there. The first write does it too. On a database that
+    /// has many records and no indexes it takes a while: `Unavailable` until they are built.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        Err(soon())
+        self.prepared.get_or_try_init(|| indexes::prepare(&self.link)).await.copied()
+    }
+
+    /// Whether a server that takes writes answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.link.ping().await
+    }
+
+    /// The rules of the boards that `writes` has records of, as far as they are known here or in the database.
+    async fn rules_of(&self, writes: &Writes<'_>) -> Result<HashMap<LeaderboardId, Rules>, StoreError> {
+        let mut found: HashMap<LeaderboardId, Rules> =
+            writes.boards.iter().map(|board| (board.id.clone(), board.leaderboard.rules)).collect();
+        let mut missing = Vec::new();
+        {
+            let known = self.rules.read();
+            for (key, _) in writes.rows {
+                let board = &key.season.leaderboard;
+                if found.contains_key(board) {
+                    continue;
+                }
+                match known.get(board) {
+                    Some(rules) => drop(found.insert(board.clone(), *rules)),
+                    None => missing.push(board.as_str()),
+                }
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        if !missing.is_empty() {
+            let read = reads::boards_of(&self.link, missing).await?;
+            found.extend(read.into_iter().map(|board| (board.id, board.leaderboard.rules)));
+        }
+        self.rules.write().extend(found.iter().map(|(id, rules)| (id.clone(), *rules)));
+        Ok(found)
     }
 }
 
-fn soon() -> StoreError {
-    StoreError::Unavailable("not built yet".to_owned())
+/// What is said of a document that cannot be read.
+fn unreadable(collection: &str, error: impl Display) -> StoreError {
+    StoreError::Invalid(format!("MongoDB: a document of {collection} cannot be read: {error}"))
 }
 
 #[async_trait]
 impl Store for MongoStore {
-    async fn deployment(&self, _wanted: &DeploymentInfo) -> Result<DeploymentInfo, StoreError> {
-        Err(soon())
+    async fn deployment(&self, wanted: &DeploymentInfo) -> Result<DeploymentInfo, StoreError> {
+        shards::deployment(&self.link, wanted).await
     }
-    async fn shard(&self, _shard: u16) -> Result<ShardState, StoreError> {
-        Err(soon())
+
+    async fn shard(&self, shard: u16) -> Result<ShardState, StoreError> {
+        reads::shard(&self.link, shard).await
     }
-    async fn open_epoch(&self, _shard: u16, _from: u32, _state: &ShardState) -> Result<bool, StoreError> {
-        Err(soon())
+
+    async fn open_epoch(&self, shard: u16, from: u32, state: &ShardState) -> Result<bool, StoreError> {
+        shards::open(&self.link, shard, from, state).await
     }
-    async fn write(&self, _writes: Writes<'_>) -> Result<Written, StoreError> {
-        Err(soon())
+
+    async fn write(&self, writes: Writes<'_>) -> Result<Written, StoreError> {
+        self.prepare().await?;
+        let mut written = Written::default();
+        let mut states = Vec::with_capacity(writes.boards.len());
+        for (at, board) in writes.boards.iter().enumerate() {
+            match documents::board(writes.shard, board) {
+                Ok(document) => states.push(State {
+                    at,
+                    id: RawBson::String(board.id.to_string()),
+                    document,
+                    position: board.position,
+                }),
+                Err(reason) => written.failed_boards.push((at, reason)),
+            }
+        }
+        // Boards first: a record without its board would be a record that nobody finds.
+        let boards = bulk::write(&self.link, LEADERBOARDS, states).await?;
+        let rules = self.rules_of(&writes).await?;
+        let mut states = Vec::with_capacity(writes.rows.len());
+        for (at, (key, record)) in writes.rows.iter().enumerate() {
+            let document = match rules.get(&key.season.leaderboard) {
+                Some(rules) => documents::record(writes.shard, key, record, rules),
+                None => Err("its leaderboard is not stored yet".to_owned()),
+            };
+            match document {
+                Ok(document) => states.push(State {
+                    at,
+                    id: RawBson::Document(documents::record_id(key)),
+                    document,
+                    position: record.position,
+                }),
+                Err(reason) => written.failed_rows.push((at, reason)),
+            }
+        }
+        let rows = bulk::write(&self.link, RECORDS, states).await?;
+        written.superseded = boards.superseded + rows.superseded;
+        written.failed_boards.extend(boards.failed);
+        written.failed_rows.extend(rows.failed);
+        written.failed_boards.sort_unstable();
+        written.failed_rows.sort_unstable();
+        Ok(written)
     }
+
     async fn advance(
         &self,
-        _shard: u16,
-        _epoch: u32,
-        _expected: u64,
-        _watermark: u64,
-        _stamp: Stamp,
+        shard: u16,
+        epoch: u32,
+        expected: u64,
+        watermark: u64,
+        stamp: Stamp,
     ) -> Result<Advanced, StoreError> {
-        Err(soon())
+        shards::advance(&self.link, shard, epoch, expected, watermark, stamp).await
     }
-    async fn boards(&self, _shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {
-        Err(soon())
+
+    async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {
+        reads::boards(&self.link, shard).await
     }
+
     async fn between(
         &self,
-        _shard: u16,
-        _range: Range<Position>,
-        _after: Option<&(Position, RecordKey)>,
-        _limit: usize,
+        shard: u16,
+        range: Range<Position>,
+        after: Option<&(Position, RecordKey)>,
+        limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
-        Err(soon())
+        // An index that is not there yet cannot be asked.
+        self.prepare().await?;
+        reads::between(&self.link, shard, range, after, limit).await
     }
-    async fn get(&self, _keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
-        Err(soon())
+
+    async fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
+        reads::get(&self.link, keys).await
     }
-    async fn count(&self, _season: &Season) -> Result<u64, StoreError> {
-        Err(soon())
+
+    async fn count(&self, season: &Season) -> Result<u64, StoreError> {
+        reads::count(&self.link, season).await
     }
+
     async fn walk(
         &self,
-        _season: &Season,
-        _rules: &Rules,
-        _from: &From,
-        _limit: usize,
+        season: &Season,
+        rules: &Rules,
+        from: &From,
+        limit: usize,
     ) -> Result<Vec<(PlayerId, Record)>, StoreError> {
-        Err(soon())
+        reads::walk(&self.link, season, rules, from, limit).await
     }
-    async fn before(&self, _season: &Season, _rules: &Rules, _place: &OrderKey) -> Result<u64, StoreError> {
-        Err(soon())
+
+    async fn before(&self, season: &Season, rules: &Rules, place: &OrderKey) -> Result<u64, StoreError> {
+        reads::before(&self.link, season, rules, place).await
     }
+
     async fn scan(
         &self,
-        _after: Option<&RecordKey>,
-        _limit: usize,
+        after: Option<&RecordKey>,
+        limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
-        Err(soon())
+        reads::scan(&self.link, after, limit).await
     }
 }
