@@ -196,12 +196,18 @@ impl Reconcile<'_> {
         self.stamp = self.stamp.max(stored.updated);
         let sequence = Stamp::from_raw(stored.position.sequence).unwrap_or(Stamp::LAST);
         self.stamp = self.stamp.max(sequence);
+        let Some(rules) = self.rules.get(&key.season.leaderboard).copied() else {
+            // Boards are written before their records, so this is damage; it must not keep everybody else out.
+            tracing::warn!(
+                shard = self.shard,
+                "the store has a record of a leaderboard that it does not have"
+            );
+            return None;
+        };
         let Some(here) = here else { return Some(Install { key, record: stored, dirty: false }) };
         if here == stored {
             return None;
         }
-        // A record of a board that nobody knows cannot be compared; the store's is what was kept.
-        let rules = self.rules.get(&key.season.leaderboard).copied().unwrap_or_default();
         let mut record = merge(&rules, &here, &stored, self.tools.options.deployment.window);
         if record == stored {
             return Some(Install { key, record, dirty: false });

@@ -1,12 +1,12 @@
 //! One shard that is ours: claim, write, clear, again and again; and now and then a look whether the store went back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hiscore_rank::redis::{Claim, Confirmed, Look};
 use hiscore_score::{Position, Record, RecordKey, Season};
-use hiscore_store::contract::{Advanced, ShardState, StoredBoard, Writes, Written};
+use hiscore_store::contract::{Advanced, ShardState, StoreError, StoredBoard, Writes, Written};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -169,7 +169,14 @@ impl ShardLoop {
         let rows: Vec<_> = claim.rows.iter().map(|(_, key, row)| (key.clone(), row.clone())).collect();
         let boards: Vec<_> = claim.boards.iter().map(|(_, board)| stored(board)).collect();
         let began = Instant::now();
-        let written = store.write(Writes { shard: self.shard, rows: &rows, boards: &boards }).await?;
+        // A record without its board could not be put back by a reconcile, so boards go first.
+        if !boards.is_empty() {
+            let written = store.write(Writes { shard: self.shard, rows: &[], boards: &boards }).await?;
+            if let Some((_, why)) = written.failed_boards.first() {
+                return Err(StoreError::Unavailable(format!("a leaderboard was not written: {why}")).into());
+            }
+        }
+        let written = store.write(Writes { shard: self.shard, rows: &rows, boards: &[] }).await?;
         metrics.wrote(rows.len(), &written, began.elapsed());
         reach("written");
         let watermark = reached(claim, &written);
@@ -185,28 +192,26 @@ impl ShardLoop {
                 return self.mend(claim.epoch, state).await;
             }
         }
-        let failed = |list: &[(usize, String)], at: usize| list.iter().any(|(failed, _)| *failed == at);
+        let failed: HashSet<usize> = written.failed_rows.iter().map(|(at, _)| *at).collect();
         let rows: Vec<(u64, RecordKey)> = claim
             .rows
             .iter()
             .enumerate()
-            .filter(|(at, _)| !failed(&written.failed_rows, *at))
+            .filter(|(at, _)| !failed.contains(at))
             .map(|(_, (first, key, _))| (*first, key.clone()))
             .collect();
-        let boards: Vec<_> = claim
-            .boards
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !failed(&written.failed_boards, *at))
-            .map(|(_, (first, board))| (*first, board.id.clone()))
-            .collect();
+        let boards: Vec<_> = claim.boards.iter().map(|(first, board)| (*first, board.id.clone())).collect();
         let confirmed = Confirmed { rows: &rows, boards: &boards, watermark };
         ranks.clear(self.shard, holder, claim.epoch, confirmed).await?;
         reach("cleared");
-        if let Some((_, why)) = written.failed_rows.first().or(written.failed_boards.first()) {
+        if let Some((_, why)) = written.failed_rows.first() {
             metrics.retried();
-            let failed = written.failed_rows.len() + written.failed_boards.len();
-            tracing::warn!(shard = self.shard, failed, why, "the store refused some records; trying again");
+            tracing::warn!(
+                shard = self.shard,
+                failed = failed.len(),
+                why,
+                "the store refused some records; trying again"
+            );
             // They go back to dirty with the next claim; not at once, or a store that refuses them would be hammered.
             self.sleep(jittered(PAUSE * 4)).await;
         }
@@ -312,9 +317,7 @@ fn stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {
 
 /// The watermark that a claim reaches when some of it failed: below the first change of what failed.
 fn reached(claim: &Claim, written: &Written) -> u64 {
-    let rows = written.failed_rows.iter().filter_map(|(at, _)| claim.rows.get(*at).map(|row| row.0));
-    let boards =
-        written.failed_boards.iter().filter_map(|(at, _)| claim.boards.get(*at).map(|board| board.0));
-    let below = rows.chain(boards).min().map_or(u64::MAX, |first| first.saturating_sub(1));
-    claim.watermark.min(below).max(claim.persisted.min(below))
+    let firsts = written.failed_rows.iter().filter_map(|(at, _)| claim.rows.get(*at).map(|row| row.0));
+    let below = firsts.min().map_or(u64::MAX, |first| first.saturating_sub(1));
+    claim.watermark.min(below)
 }
