@@ -30,7 +30,10 @@ for _ in 1 2 3 4 5 6 7 8; do random; done | keep mongodb_keyfile
 
 redis=$(cat redis_password)
 hosts=mongodb-1:27017,mongodb-2:27017,mongodb-3:27017
-echo "redis+sentinel://:$redis@sentinel-1:26379,sentinel-2:26379,sentinel-3:26379/hiscore" | keep redis_url
+sentinels=sentinel-1:26379,sentinel-2:26379,sentinel-3:26379
+echo "redis+sentinel://:$redis@$sentinels/hiscore?sentinel_password=$redis" | keep redis_url
 echo "mongodb://hiscore:$(cat mongodb_password)@$hosts/hiscore?replicaSet=hiscore&authSource=hiscore" | keep mongodb_url
-printf '{"redis://redis-1:6379": "%s", "redis://redis-2:6379": "%s"}\n' "$redis" "$redis" | keep redis_exporter.json
+for server in redis-1:6379 redis-2:6379 sentinel-1:26379 sentinel-2:26379 sentinel-3:26379; do
+    echo "\"redis://$server\": \"$redis\""
+done | paste -sd, | sed 's/.*/{&}/' | keep redis_exporter.json
 echo "MONGODB_URI=mongodb://monitor:$(cat mongodb_monitor_password)@$hosts/admin?replicaSet=hiscore" | keep mongodb_exporter.env

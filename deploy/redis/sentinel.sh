@@ -5,13 +5,14 @@ password=$(cat /run/secrets/redis_password)
 config=/data/sentinel.conf
 umask 077
 if [ -f "$config" ]; then
-    sed -i "s/^sentinel auth-pass hiscore .*/sentinel auth-pass hiscore $password/" "$config"
+    # Sentinel quotes what it writes; a password may have been changed.
+    sed -i -E "s/^(requirepass|sentinel sentinel-pass|sentinel auth-pass hiscore) .*/\\1 $password/" "$config"
 else
     cat >"$config.new" <<EOF
 port 26379
 dir /data
-# No password of its own: it is reached from the network of the tiers alone, and holds no data.
-protected-mode no
+requirepass $password
+sentinel sentinel-pass $password
 sentinel resolve-hostnames yes
 sentinel announce-hostnames yes
 sentinel announce-ip $(hostname)

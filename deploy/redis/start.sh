@@ -3,6 +3,7 @@
 set -eu
 me=$(hostname)
 password=$(cat /run/secrets/redis_password)
+export REDISCLI_AUTH="$password"
 config=/data/redis.conf
 
 # Who is primary: the Sentinels know. If none answers (everything starts at once), what this server was when it
@@ -31,4 +32,5 @@ umask 077
 } >"$config.new"
 mv "$config.new" "$config"
 echo "starting as $([ "$primary" = "$me" ] && echo primary || echo "replica of $primary")"
+unset REDISCLI_AUTH
 exec redis-server "$config"
