@@ -43,10 +43,15 @@ deny() {
     fi
 }
 
+# real servers, which the tests start for themselves
+servers() {
+    "$(dirname "$0")/servers.sh" all || missing+=("the servers named above")
+}
+
 case "${1:-build}" in
     build) build ;;
     deny) deny ;;
-    test) deny; from_debian chromium chromium; from_debian curl curl ;;
+    test) deny; from_debian chromium chromium; from_debian curl curl; servers ;;
     bench) build; from_debian redis-server redis-server; from_debian wrk wrk; by_hand python3 "Python 3.9 or newer" ;;
     *) echo "usage: $0 build|test|bench|deny" >&2; exit 2 ;;
 esac

@@ -26,14 +26,18 @@ mod cluster;
 mod daemon;
 mod mongo;
 mod op_msg;
+mod proxy;
 mod redis;
 mod resp;
+mod sentinel;
 
 pub use cluster::RedisCluster;
 pub use daemon::free_port;
 pub use mongo::Mongo;
+pub use proxy::Proxy;
 pub use redis::Redis;
 pub use resp::{Reply, Resp};
+pub use sentinel::Sentinels;
 
 /// Set by `make test`: a server that is not there is a failure.
 const REQUIRE: &str = "HISCORE_REQUIRE_SERVERS";

@@ -1,7 +1,14 @@
 //! The servers that tests start: each is there, does what it is told, and comes back.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use std::time::Duration;
+
 use bson::doc;
-use hiscore_faults::servers::{Mongo, Redis, RedisCluster, missing};
+use hiscore_faults::servers::{Mongo, Proxy, Redis, RedisCluster, Resp, Sentinels, missing};
+use hiscore_faults::wait::until;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_redis_is_killed_and_comes_back_empty() {
@@ -52,6 +59,26 @@ fn a_replica_has_what_its_primary_has() {
     assert_eq!(replica.command(&["GET", "key"]), "value");
     assert_eq!(replica.command(&["REPLICAOF", "NO", "ONE"]), "OK");
     assert_eq!(replica.info("role"), "master");
+}
+
+#[test]
+fn sentinels_make_a_replica_the_primary() {
+    if missing("redis-server") {
+        return;
+    }
+    let primary = Redis::start();
+    let replica = Redis::replica_of(&primary);
+    let sentinels = Sentinels::start("scores", &primary, 3, 2);
+    assert_eq!(sentinels.primary(), primary.address());
+    assert!(sentinels.url().ends_with("/scores"));
+    sentinels.kill(0);
+    primary.kill();
+    assert_eq!(sentinels.primary_after(primary.address()), replica.address());
+    assert_eq!(replica.command(&["SET", "key", "value"]), "OK");
+    sentinels.restart(0);
+    primary.restart();
+    primary.await_primary();
+    assert_eq!(primary.command(&["GET", "key"]), "value");
 }
 
 #[test]
@@ -119,6 +146,46 @@ fn three_members_of_mongodb_replace_their_primary() {
     assert_eq!(mongo.command(primary, find).get_f64("ok").unwrap(), 1.0);
 }
 
+#[test]
+fn a_proxy_fails_as_networks_do() {
+    if missing("redis-server") {
+        return;
+    }
+    let redis = Redis::start();
+    let proxy = Proxy::start(redis.address());
+    let connect = || Resp::connect_within(proxy.address(), PATIENCE);
+    let mut connection = connect().unwrap();
+    let add = |connection: &mut Resp| connection.call(&["INCR", "key"]);
+    assert_eq!(add(&mut connection).unwrap().to_string(), "1");
+    assert_eq!(proxy.connections(), 1);
+
+    proxy.cut();
+    assert!(add(&mut connection).is_err());
+    assert!(connect().and_then(|mut connection| add(&mut connection)).is_err());
+    assert_eq!(redis.command(&["GET", "key"]), "1");
+    proxy.heal();
+
+    let mut connection = connect().unwrap();
+    assert_eq!(add(&mut connection).unwrap().to_string(), "2");
+    proxy.stall();
+    let stalled = std::thread::spawn(move || add(&mut connection).unwrap().to_string());
+    let mut hasty = Resp::connect_within(proxy.address(), Duration::from_millis(50)).unwrap();
+    assert!(hasty.call(&["GET", "key"]).is_err());
+    assert_eq!(redis.command(&["GET", "key"]), "2");
+    proxy.unstall();
+    assert_eq!(stalled.join().unwrap(), "3");
+    drop(hasty);
+    until("the proxy to forget who left", PATIENCE, || (proxy.connections() == 0).then_some(()));
+
+    let mut connection = connect().unwrap();
+    proxy.swallow_replies(true);
+    assert!(add(&mut connection).is_err());
+    assert_eq!(proxy.swallowed(), 1);
+    assert_eq!(redis.command(&["GET", "key"]), "4");
+    proxy.heal();
+    assert_eq!(add(&mut connect().unwrap()).unwrap().to_string(), "5");
+}
+
 fn insert(mongo: &Mongo, name: &str) {
     let insert = doc! { "insert": "names", "$db": "test", "documents": [{ "name": name }],
     "writeConcern": { "w": "majority", "j": true } };
@@ -128,5 +195,5 @@ fn insert(mongo: &Mongo, name: &str) {
 
 fn count(mongo: &Mongo) -> i32 {
     let reply = mongo.command(mongo.primary(), doc! { "count": "names", "$db": "test" });
-    reply.get_i32("n").expect("a number")
+    reply.get_i32("n").unwrap()
 }

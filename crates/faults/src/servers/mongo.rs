@@ -211,6 +211,8 @@ fn start(binary: &Path, more: &[&str]) -> Daemon {
         arguments.extend(["--replSet", NAME, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
         arguments.extend(["--oplogSize", "64", "--setParameter", "enableTestCommands=1"]);
         arguments.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        // Without 200 MB of journal in advance for each member: folders that tests copy are small.
+        arguments.extend(["--wiredTigerEngineConfigString", "log=(prealloc=false)"]);
         arguments.extend(more);
         arguments.into_iter().map(str::to_owned).collect()
     };

@@ -115,6 +115,10 @@ impl Redis {
         format!("redis://{user}{}", self.address())
     }
 
+    pub(super) fn password(&self) -> Option<&str> {
+        self.password.as_deref()
+    }
+
     /// A connection to it, for what belongs to one, as `WAIT` and `MULTI` do.
     pub fn connect(&self) -> Result<Resp> {
         connect(self.port(), self.password.as_deref(), Duration::from_secs(10))
@@ -195,13 +199,13 @@ fn connect(port: u16, password: Option<&str>, patience: Duration) -> Result<Resp
     Ok(connection)
 }
 
-/// Whether process `id` answers at `port`, and has loaded what it had.
-fn answers(port: u16, id: u32, password: Option<&str>) -> bool {
+/// Whether process `id`, a server or a Sentinel, answers at `port`, and has loaded what it had.
+pub(super) fn answers(port: u16, id: u32, password: Option<&str>) -> bool {
     let ask = || connect(port, password, SHORT)?.call(&["INFO"]);
     ask().is_ok_and(|reply| {
         let info = reply.to_string();
         let has = |wanted: &str| info.lines().any(|line| line == wanted);
-        has(&format!("process_id:{id}")) && has("loading:0")
+        has(&format!("process_id:{id}")) && !has("loading:1")
     })
 }
 
