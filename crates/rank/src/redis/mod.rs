@@ -1,150 +1,149 @@
 //! The ranking tier in Redis: one library of functions that judges by the law, and the client that calls it in batches.
 //!
-//! [`calls`] is what may be asked and what is answered.
+//! [`calls`] is what may be asked and what is answered. `lua/` holds the functions, which agree with the law of
+//! `hiscore-score` in every case (the tests compare them); `1_shard.lua` says which keys there are. The way of a submission
+//! through the client: [`RedisRanks::submit`] packs it (`wire`) and files it with the lane of its shard (`lane`), which sends
+//! what waits as one pipeline on a connection of its own (`channel`, `connect`) to the primary that `topology` found and `hub`
+//! keeps an eye on. Everybody else has other connections: readers one a node (`reads`), persisters one a node (`persister`,
+//! `reconcile`).
+//!
+//! # The fence
+//!
+//! Each shard keeps the replication id of the Redis that it was last reconciled under. Every function that serves reads
+//! `INFO replication` *inside* the function and compares: unless the ids are equal and this is a primary it answers `FENCED`
+//! and does nothing. So it does not matter how old a connection is, or what its owner believes: an id that was read after
+//! connecting and sent along could be stale, this one cannot. It costs less than two microseconds a call. The id changes with
+//! every restart and failover, but also when the first replica comes (to a primary that never had one) and an hour after the
+//! last one went: the shard is then reconciled once more for nothing, which does no harm.
+//!
+//! # What is sent twice
+//!
+//! Nothing that changes anything: an answer that did not come is [`CallError::Ambiguous`]. A function that is not there was
+//! not done, so after loading the library it is called again; reads are asked once more.
 
+mod answer;
 pub mod calls;
+mod channel;
+mod codec;
+mod connect;
+mod hub;
+mod lane;
+mod library;
 mod options;
+mod persister;
+mod reads;
+mod reconcile;
+mod topology;
 mod url;
+mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use hiscore_score::{Leaderboard, LeaderboardId, Record, RecordKey, VersionId};
+use hiscore_score::LeaderboardId;
+use parking_lot::Mutex;
+use redis::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub use calls::*;
 pub use options::{Options, Status};
+pub use reconcile::KEPT_SEASONS;
 pub use url::{InvalidRedisUrl, RedisUrl};
 
-use crate::contract::{Answer, Query, RankError, Ranking};
+use codec::Garbled;
+use hub::Hub;
+use lane::{Job, Judged, Room};
+use wire::Packed;
 
 /// The ranking tier in Redis. Shared by `Arc`; every method may be called from any task.
 #[derive(Debug)]
 pub struct RedisRanks {
-    options: Options,
+    hub: Arc<Hub>,
+    keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
-fn not_connected<T>() -> Result<T, CallError> {
-    Err(CallError::Unavailable("not connected".into()))
-}
-
-#[allow(clippy::unused_async, unused_variables, missing_docs, reason = "to be filled")]
 impl RedisRanks {
-    /// Spawns its tasks on the current tokio runtime and connects in the background.
+    /// Spawns its tasks on the current tokio runtime, of which there must be one, and connects in the background: that Redis
+    /// is late shows in [`RedisRanks::status`] and in the answers.
     pub fn start(options: Options) -> Arc<Self> {
-        Arc::new(Self { options })
+        if options.url.tls {
+            // Somebody may have chosen already, which is just as well.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let hub = Arc::new(Hub::new(options));
+        let keeper = tokio::spawn(Arc::clone(&hub).keep());
+        Arc::new(Self { hub, keeper: Mutex::new(Some(keeper)) })
     }
-    pub async fn close(&self) {}
+
+    /// Refuses everything from now on, waits for what is under way (no longer than its timeouts), and joins its tasks.
+    pub async fn close(&self) {
+        self.hub.close();
+        let keeper = self.keeper.lock().take();
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the task that keeps the connections to Redis ended badly");
+        }
+    }
+
+    /// The shard of a board.
     pub fn shard_of(&self, board: &LeaderboardId) -> u16 {
-        hiscore_score::shard_of(board, self.options.shards)
+        self.hub.keys.shard_of(board)
     }
+
+    /// Replicas that the primary (the least of all primaries) had when last looked.
     pub fn replicas(&self) -> u32 {
-        0
+        self.hub.replicas()
     }
+
+    /// How it is doing: for health checks and metrics.
     pub fn status(&self) -> Status {
-        Status::default()
+        self.hub.status()
     }
+
+    /// Has a request judged, with whatever else of its node waits. Its works are judged in their order; those of a request of
+    /// more than [`Options::max_batch`] works in several calls, between which others may come.
+    ///
+    /// What is asked for in `replicas` is a wish: [`Reply::replicas`] tells how many there were. Dropping the future does not
+    /// take back what was filed.
     pub async fn submit(&self, request: Request) -> Result<Reply, CallError> {
-        not_connected()
-    }
-    pub async fn board(&self, id: &LeaderboardId) -> Result<Option<BoardView>, ReadError> {
-        Err(ReadError::Unavailable("not connected".into()))
-    }
-    pub async fn boards(&self, shard: u16) -> Result<Vec<(LeaderboardId, Leaderboard)>, ReadError> {
-        Err(ReadError::Unavailable("not connected".into()))
-    }
-    pub async fn page(
-        &self,
-        id: &LeaderboardId,
-        version: Option<VersionId>,
-        query: &Query,
-    ) -> Result<PageView, ReadError> {
-        Err(ReadError::Unavailable("not connected".into()))
-    }
-    pub async fn persisted(
-        &self,
-        shard: u16,
-        epoch: u32,
-        asked: &[(RecordKey, u64)],
-    ) -> Result<Vec<Persisted>, CallError> {
-        not_connected()
-    }
-    pub async fn look(&self, shards: &[u16]) -> Vec<Result<Look, CallError>> {
-        shards.iter().map(|_| not_connected()).collect()
-    }
-    pub async fn enlist(&self, holder: &str, ttl: Duration) -> Result<usize, CallError> {
-        not_connected()
-    }
-    pub async fn retire(&self, holder: &str) -> Result<(), CallError> {
-        not_connected()
-    }
-    pub async fn lease(&self, shard: u16, holder: &str, ttl: Duration) -> Result<bool, CallError> {
-        not_connected()
-    }
-    pub async fn release(&self, shard: u16, holder: &str) -> Result<(), CallError> {
-        not_connected()
-    }
-    pub async fn claim(
-        &self,
-        shard: u16,
-        holder: &str,
-        ttl: Duration,
-        most_rows: usize,
-        most_bytes: usize,
-    ) -> Result<Option<Claim>, CallError> {
-        not_connected()
-    }
-    pub async fn clear(
-        &self,
-        shard: u16,
-        holder: &str,
-        epoch: u32,
-        confirmed: Confirmed<'_>,
-    ) -> Result<(), CallError> {
-        not_connected()
-    }
-    pub async fn mark_above(
-        &self,
-        shard: u16,
-        holder: &str,
-        above: u64,
-        cursor: Option<String>,
-    ) -> Result<Option<String>, CallError> {
-        not_connected()
-    }
-    pub async fn survey(&self, shard: u16, holder: &str, ttl: Duration) -> Result<Survey, CallError> {
-        not_connected()
-    }
-    pub async fn peek(
-        &self,
-        shard: u16,
-        holder: &str,
-        keys: &[RecordKey],
-    ) -> Result<Vec<Option<Record>>, CallError> {
-        not_connected()
-    }
-    pub async fn install(
-        &self,
-        shard: u16,
-        holder: &str,
-        replication: &str,
-        rows: &[Install],
-        boards: &[(BoardState, bool)],
-    ) -> Result<(), CallError> {
-        not_connected()
-    }
-    pub async fn boards_raw(&self, shard: u16, holder: &str) -> Result<Vec<BoardState>, CallError> {
-        not_connected()
-    }
-    pub async fn open(&self, shard: u16, holder: &str, opening: Opening) -> Result<(), CallError> {
-        not_connected()
-    }
-    pub async fn prune(&self, shard: u16, holder: &str, most: usize) -> Result<bool, CallError> {
-        not_connected()
+        let packed = Packed::new(&request);
+        let (bytes, most) = (packed.size(), self.hub.options.max_pending_bytes);
+        let room = Room::take(&self.hub.pending, bytes, most).ok_or_else(|| {
+            CallError::Unavailable(format!("submissions of {most} bytes wait for Redis already"))
+        })?;
+        let shard = self.shard_of(&request.board);
+        let lane = self.hub.lane_of(shard).map_err(|trouble| self.hub.notice(trouble))?;
+        let (answer, answered) = oneshot::channel();
+        let job = Job { shard, packed, replicas: request.replicas, answer, room };
+        if lane.push(job).is_err() {
+            return Err(CallError::Unavailable("the primary of this shard has just changed".into()));
+        }
+        let judged = answered
+            .await
+            .unwrap_or_else(|_| Err(CallError::Ambiguous("the connection's task has ended".into())))?;
+        read(judged, request.works.len())
     }
 }
 
-impl Ranking for RedisRanks {
-    fn read<'a>(&'a self, _season: &'a hiscore_score::Season, _query: Query) -> Answer<'a> {
-        Box::pin(std::future::ready(Err(RankError::Unavailable("not connected".into()))))
+impl Drop for RedisRanks {
+    fn drop(&mut self) {
+        // Who did not close it does not want to wait; the tasks end by themselves.
+        self.hub.close();
     }
+}
+
+fn read(judged: Judged, works: usize) -> Result<Reply, CallError> {
+    let Judged { results, epoch, replicas } = judged;
+    if results.len() != works {
+        return Err(CallError::Ambiguous("Redis answered with another number of results".into()));
+    }
+    let result = |value| match value {
+        Value::BulkString(bytes) => wire::take_result(&bytes),
+        _ => Err(Garbled("a result is no text")),
+    };
+    let results: Result<Vec<_>, Garbled> = results.into_iter().map(result).collect();
+    // It was judged, whatever it says.
+    let results = results.map_err(|garbled| CallError::Ambiguous(garbled.to_string()))?;
+    Ok(Reply { results, epoch, replicas })
 }

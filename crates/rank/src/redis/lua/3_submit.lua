@@ -1,0 +1,286 @@
+-- Judging: the same as `Record::submit`, `Record::delete` and `Leaderboard::reset`.
+--
+-- A call has any number of requests, each a head and its works. All of them are parsed before anything is written. What a
+-- request changes is collected and written at its end (after each work, if ranks are asked for), always in this order:
+-- dirty mark, record, order, season; and the shard's stamp at the very end.
+local BEST, SET, INCREMENT = 0, 1, 2
+local AUTO_CREATE, WANT_RECORD, WANT_RANK, WANT_PREVIOUS, WAKE = 1, 2, 4, 8, 16
+local OUT_OF_RANGE, REFUSED, NOT_FOUND = '\16', { '', '\17', '\18' }, '\19'
+local ALREADY_EXISTS, VERSION_CONFLICT, EXHAUSTED = '\20', 21, '\22'
+local IMPROVED, UNCHANGED, AGAIN = 0, 1, 2
+
+local function parse_work(packed)
+  local kind = sub(packed, 1, 1)
+  local w = { kind = kind }
+  if kind == 'S' then
+    local keyed, length, at
+    w.score, w.sub, keyed, at = unpack_('>i7i7B', packed, 2)
+    if keyed == 1 then
+      w.key = unpack_('c31', packed, at)
+      at = at + 31
+    end
+    length, at = unpack_('B', packed, at)
+    w.player = sub(packed, at, at + length - 1)
+    w.metadata = sub(packed, at + length)
+  elseif kind == 'D' then
+    w.player = sub(packed, 2)
+  elseif kind == 'C' then
+    w.op, w.sort, w.sub = unpack_('BBB', packed, 2)
+  elseif kind == 'R' then
+    w.expected = unpack_('>I4', packed, 2)
+  else
+    error('no such work')
+  end
+  return w
+end
+
+local function parse_requests(args)
+  local requests, at = {}, 1
+  while at <= #args do
+    local flags, count, from = unpack_('>BH', args[at])
+    local request = { flags = flags, board = sub(args[at], from), works = {} }
+    for i = 1, count do
+      request.works[i] = parse_work(args[at + i])
+    end
+    requests[#requests + 1] = request
+    at = at + count + 1
+  end
+  return requests
+end
+
+-- Writes what was collected of the board's present season.
+local function flush(S, b)
+  local changed = b.changed
+  if #changed == 0 then return end
+  local marks, rows, gone, placed, kept = {}, {}, {}, {}, {}
+  local tag = pack('>c1I4B', 'r', b.version, #b.id) .. b.id
+  for i = 1, #changed do
+    local player = changed[i]
+    local r = b.records[player]
+    marks[2 * i - 1], marks[2 * i] = r.first, tag .. player
+    rows[2 * i - 1], rows[2 * i] = player, encode(r)
+    local member = r.live and member_of(b, player, r) or nil
+    if r.member and (r.member ~= member or r.placed ~= r.score) then gone[#gone + 1] = r.member end
+    if member and (r.member ~= member or r.placed ~= r.score) then
+      placed[#placed + 1] = directed(r.score, b.sort)
+      placed[#placed + 1] = member
+    end
+    r.member, r.first = member, nil
+    if r.kept then
+      kept[#kept + 1], r.kept = player, nil
+    end
+  end
+  call_many(marks, 'ZADD', S.base .. 'd', 'LT')
+  call_many(rows, 'HSET', b.rows)
+  if #gone > 0 then call_many(gone, 'ZREM', b.order) end
+  if #placed > 0 then call_many(placed, 'ZADD', b.order) end
+  if #kept > 0 then call_many(kept, 'HDEL', S.base .. 'w:' .. b.id) end
+  call('HSET', S.base .. 's', b.name, pack(SEASON, b.revision, b.last))
+  b.changed = {}
+end
+
+-- Takes the stamp for a change of a record.
+local function touch(S, b, player, r, stamp)
+  S.stamp = stamp
+  if not r.first then
+    r.first = stamp
+    b.changed[#b.changed + 1] = player
+    -- What the order has: the score that goes with r.member.
+    r.placed = r.member and r.score or nil
+  end
+  r.era, r.seq, r.index, r.updated = S.epoch, stamp, 0, stamp
+  b.last = stamp
+end
+
+local function submitted(b, r, outcome, flags, player, previous)
+  local rank, at, record = 0, r, ''
+  if bit.band(flags, WANT_RANK) ~= 0 and r.member then rank = call('ZRANK', b.order, r.member) + 1 end
+  if bit.band(flags, WANT_RECORD) ~= 0 and r.live then
+    record = pack('>I7', r.updated) .. pack(LIVE, r.score, r.sub, r.num, r.created, r.reached, #r.metadata) .. r.metadata
+  end
+  -- A duplicate of a player who brought only a window: where that was filed.
+  if r.seq == 0 and r.before then at = r.before end
+  return pack('>BBI4I4I7I4I7I7', 0, outcome, b.version, at.era, at.seq, at.index, rank, previous or 0) .. record
+end
+
+local function score_into(S, b, w, r, stamp)
+  if not r.live then
+    r.live, r.score, r.sub, r.metadata = true, w.score, w.sub, w.metadata
+    r.num, r.created, r.reached = 1, stamp, stamp
+    return IMPROVED
+  end
+  local moved
+  if b.op == BEST then
+    local new, old = directed(w.score, b.sort), directed(r.score, b.sort)
+    local better = new < old or (new == old and directed(w.sub, b.sub) < directed(r.sub, b.sub))
+    if better then r.score, r.sub, r.metadata = w.score, w.sub, w.metadata end
+    moved = better
+  elseif b.op == SET then
+    moved = w.score ~= r.score or w.sub ~= r.sub
+    r.score, r.sub, r.metadata = w.score, w.sub, w.metadata
+  else
+    moved = w.score ~= 0 or w.sub ~= 0
+    r.score, r.sub = r.score + w.score, r.sub + w.sub
+    if w.metadata ~= '' then r.metadata = w.metadata end
+  end
+  r.num = math.min(r.num + 1, LAST)
+  if moved then r.reached = stamp end
+  return moved and IMPROVED or UNCHANGED
+end
+
+local function outside(number)
+  return number > LAST or number < -LAST
+end
+
+local function judge_submit(S, b, w, flags)
+  -- So that ranks are those of this very moment.
+  if bit.band(flags, WANT_RANK + WANT_PREVIOUS) ~= 0 then flush(S, b) end
+  local r = record_of(S.base, b, w.player)
+  local previous
+  if bit.band(flags, WANT_PREVIOUS) ~= 0 and r.member then previous = call('ZRANK', b.order, r.member) + 1 end
+  if w.key then
+    local known = seen(r.window, w.key)
+    if known == DUPLICATE then
+      S.again = true
+      return submitted(b, r, AGAIN, flags, w.player, previous)
+    elseif known ~= NEW then
+      return REFUSED[known]
+    end
+  end
+  local stamp = next_stamp(S)
+  if not stamp then return EXHAUSTED end
+  if r.live and b.op == INCREMENT and (outside(r.score + w.score) or outside(r.sub + w.sub)) then
+    return OUT_OF_RANGE
+  end
+  touch(S, b, w.player, r, stamp)
+  local outcome = score_into(S, b, w, r, stamp)
+  if outcome == IMPROVED then b.revision = stamp end
+  if w.key then r.window = file(r.window, w.key, stamp, S.window) end
+  if bit.band(flags, WANT_RANK + WANT_PREVIOUS) ~= 0 then flush(S, b) end
+  return submitted(b, r, outcome, flags, w.player, previous)
+end
+
+local function judge_delete(S, b, w)
+  local r = record_of(S.base, b, w.player)
+  if not r.live then
+    S.again = true
+    return '\1\0'
+  end
+  local stamp = next_stamp(S)
+  if not stamp then return EXHAUSTED end
+  touch(S, b, w.player, r, stamp)
+  r.live, r.deleted, b.revision = nil, stamp, stamp
+  return pack('>BBI4I7I4', 1, 1, r.era, r.seq, r.index)
+end
+
+-- Writes a board that was created or has a new season, and enters that.
+local function keep_board(S, b, stamp)
+  S.stamp = stamp
+  b.era, b.seq, b.index, b.opened = S.epoch, stamp, 0, stamp
+  call('ZADD', S.base .. 'd', 'LT', stamp, 'b' .. b.id)
+  call('HSET', S.base .. 'b', b.id, pack_board(b))
+  enter(S.base, b, b.version)
+  b.last = stamp
+  call('ZADD', S.base .. 'n', 0, b.name)
+  call('HSET', S.base .. 's', b.name, pack(SEASON, b.revision, b.last))
+  S.boards[b.id] = b
+end
+
+local function board_done(b)
+  return '\2' .. sub(pack_board(b), 1, -5)
+end
+
+local function create(S, id, w)
+  local stamp = next_stamp(S)
+  if not stamp then return nil end
+  local b = { id = id, op = w.op, sort = w.sort, sub = w.sub, version = 1, created = stamp, floor = 1 }
+  keep_board(S, b, stamp)
+  return b
+end
+
+local function judge_reset(S, b, w)
+  if w.expected ~= 0 and w.expected ~= b.version then return pack('>BI4', VERSION_CONFLICT, b.version) end
+  local stamp = next_stamp(S)
+  if b.version >= 2147483647 or not stamp then return EXHAUSTED end
+  flush(S, b)
+  b.version = b.version + 1
+  keep_board(S, b, stamp)
+  local old = season_name(math.max(b.version - KEPT, 0), b.id)
+  local packed = call('HGET', S.base .. 's', old)
+  if packed then
+    local _, last = unpack_(SEASON, packed)
+    call('ZADD', S.base .. 'o', last, old)
+  end
+  return board_done(b)
+end
+
+-- The board as this call has it.
+local function board_of(S, id)
+  local b = S.boards[id]
+  if b == nil then
+    b = load_board(S.base, id)
+    if b then enter(S.base, b, b.version) end
+    S.boards[id] = b
+  end
+  return b
+end
+
+local function fetch(b, works)
+  local players, asked = {}, {}
+  for i = 1, #works do
+    local player = works[i].player
+    if player and not asked[player] and not b.records[player] then
+      asked[player] = true
+      players[#players + 1] = player
+    end
+  end
+  for from = 1, #players, CHUNK do
+    local upto = math.min(from + CHUNK - 1, #players)
+    local rows = call('HMGET', b.rows, unpack(players, from, upto))
+    for i = from, upto do b.fetched[players[i]] = rows[i - from + 1] end
+  end
+end
+
+local function judge(S, request, w)
+  local b = board_of(S, request.board)
+  if w.kind == 'C' then
+    if b then return ALREADY_EXISTS end
+    b = create(S, request.board, w)
+    return b and board_done(b) or EXHAUSTED
+  end
+  if not b and w.kind == 'S' and bit.band(request.flags, AUTO_CREATE) ~= 0 then
+    -- BEST, the largest first. The submission will be taken: there is nothing yet that it could contradict.
+    b = create(S, request.board, { op = BEST, sort = 0, sub = 0 })
+    if not b then return EXHAUSTED end
+  end
+  if not b then return NOT_FOUND end
+  if w.kind == 'S' then return judge_submit(S, b, w, request.flags) end
+  if w.kind == 'D' then return judge_delete(S, b, w) end
+  return judge_reset(S, b, w)
+end
+
+local function submit(keys, args)
+  local S = opened(keys)
+  if not S then return { 'FENCED' } end
+  local requests, before, wake = parse_requests(args), S.stamp, false
+  local out = { 'OK', S.epoch }
+  for i = 1, #requests do
+    local request, started = requests[i], S.stamp
+    local b = board_of(S, request.board)
+    if b then fetch(b, request.works) end
+    for j = 1, #request.works do
+      out[#out + 1] = judge(S, request, request.works[j])
+    end
+    b = board_of(S, request.board)
+    if b then flush(S, b) end
+    -- A retry waits for the store like the first.
+    if bit.band(request.flags, WAKE) ~= 0 then wake = true end
+  end
+  if S.stamp ~= before then call('HSET', S.meta, 'stamp', S.stamp) end
+  if wake then call('HSET', S.meta, 'wake', 1) end
+  -- So that the `WAIT` of who changed nothing means that what was found is on the replicas.
+  if S.again and S.stamp == before then call('HINCRBY', S.meta, 'again', 1) end
+  return out
+end
+
+redis.register_function('@NAME@_submit', submit)

@@ -1,0 +1,213 @@
+-- The funnel: who holds a shard, what of it is dirty, and what the store has.
+--
+-- A lease is lost when somebody else has it (or nobody, after a release), never by the clock alone: the clock only says
+-- when another may take it.
+local LEASE, FENCED, REPLICA = { 'LEASE' }, { 'FENCED' }, { 'REPLICA' }
+
+local function holds(meta, holder)
+  return call('HGET', meta, 'holder') == holder
+end
+
+-- Takes or renews the lease; false if another's has not expired.
+local function take(meta, holder, ttl)
+  local m, now = call('HMGET', meta, 'holder', 'until'), now_ms()
+  if m[1] and m[1] ~= holder and tonumber(m[2]) > now then return false end
+  call('HSET', meta, 'holder', holder, 'until', now + tonumber(ttl))
+  return true
+end
+
+local function look_at(keys)
+  local base, id, primary = here(keys)
+  local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'persisted', 'wake', 'holder', 'until',
+    'deployment', 'shards', 'window')
+  local now = now_ms()
+  local memory = call('INFO', 'memory')
+  local holder = m[7] and tonumber(m[8]) > now and m[7] or ''
+  return {
+    'OK', m[2] or FORMAT, (primary and id and m[1] == id) and 1 or 0, tonumber(m[3] or 0), tonumber(m[4] or 0),
+    tonumber(m[5] or 0), call('ZCARD', base .. 'd'), call('ZCARD', base .. 'f'), oldest(base) or -1, now,
+    m[6] and 1 or 0, holder, m[9] or '', tonumber(m[10] or 0), tonumber(m[11] or 0),
+    tonumber(string.match(memory, 'used_memory:(%d+)')), tonumber(string.match(memory, 'maxmemory:(%d+)')),
+    id or ''
+  }
+end
+
+local function enlist(keys, args)
+  local base, _, primary = here(keys)
+  if not primary then return REPLICA end
+  local now, key = now_ms(), base .. 'p'
+  call('ZREMRANGEBYSCORE', key, '-inf', now)
+  if args[2] == '' then
+    call('ZREM', key, args[1])
+  else
+    call('ZADD', key, now + tonumber(args[2]), args[1])
+  end
+  return { 'OK', call('ZCARD', key) }
+end
+
+local function lease(keys, args)
+  local _, _, primary = here(keys)
+  if not primary then return REPLICA end
+  return { 'OK', take(keys[1], args[1], args[2]) and 1 or 0 }
+end
+
+local function release(keys, args)
+  local _, _, primary = here(keys)
+  if not primary then return REPLICA end
+  if holds(keys[1], args[1]) then call('HDEL', keys[1], 'holder', 'until') end
+  return { 'OK' }
+end
+
+-- Makes dirty again what is in flight, with the lower of both first sequences.
+local function put_back(base)
+  local flight = call('ZRANGE', base .. 'f', 0, -1, 'WITHSCORES')
+  if #flight == 0 then return end
+  local marks = {}
+  for i = 1, #flight, 2 do
+    marks[i], marks[i + 1] = flight[i + 1], flight[i]
+  end
+  call_many(marks, 'ZADD', base .. 'd', 'LT')
+  call('DEL', base .. 'f')
+end
+
+-- What a mark stands for, packed, as it is now.
+local function state_of(base, mark)
+  if sub(mark, 1, 1) == 'b' then
+    local packed = call('HGET', base .. 'b', sub(mark, 2))
+    return packed and sub(packed, 1, -5)
+  end
+  local version, board, player = parse_mark(mark)
+  return call('HGET', base .. 'r:' .. season_name(version, board), player)
+end
+
+-- Holder, how long it holds on, most entries, most bytes.
+local function claim(keys, args)
+  local S = opened(keys)
+  if not S then return FENCED end
+  if not holds(S.meta, args[1]) then return LEASE end
+  take(S.meta, args[1], args[2])
+  call('HDEL', S.meta, 'wake')
+  put_back(S.base)
+  local d, most_bytes, bytes = S.base .. 'd', tonumber(args[4]), 0
+  local marks = call('ZRANGE', d, 0, tonumber(args[3]) - 1, 'WITHSCORES')
+  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0 }, {}, {}
+  for i = 1, #marks, 2 do
+    local packed = state_of(S.base, marks[i])
+    if packed then
+      bytes = bytes + #packed + #marks[i]
+      if bytes > most_bytes and #flight > 0 then break end
+      flight[#flight + 1], flight[#flight + 2] = marks[i + 1], marks[i]
+      out[#out + 1], out[#out + 2], out[#out + 3] = tonumber(marks[i + 1]), marks[i], packed
+    end
+    left[#left + 1] = marks[i]
+  end
+  call_many(flight, 'ZADD', S.base .. 'f')
+  call_many(left, 'ZREM', d)
+  local next_ = least(d)
+  out[4] = next_ and next_ - 1 or S.stamp
+  out[6] = next_ and 1 or 0
+  return out
+end
+
+-- Holder, epoch, watermark (0: of a later call), then pairs of first sequence and mark.
+local function clear(keys, args)
+  local S = opened(keys)
+  if not S or S.epoch ~= tonumber(args[2]) then return FENCED end
+  if not holds(S.meta, args[1]) then return LEASE end
+  local gone = {}
+  for i = 4, #args, 2 do
+    local first = call('ZSCORE', S.base .. 'f', args[i + 1])
+    if first and tonumber(first) == tonumber(args[i]) then gone[#gone + 1] = args[i + 1] end
+  end
+  call_many(gone, 'ZREM', S.base .. 'f')
+  local watermark = tonumber(args[3])
+  if watermark > S.persisted then call('HSET', S.meta, 'persisted', watermark) end
+  return { 'OK' }
+end
+
+-- Marks of the rows of one step of HSCAN whose position is above.
+local function marks_above(marks, above, version, board, rows)
+  for i = 1, #rows, 2 do
+    local _, _, seq = unpack_('>BI4I7', rows[i + 1])
+    if seq > above then
+      marks[#marks + 1], marks[#marks + 2] = above + 1, mark_of_row(version, board, rows[i])
+    end
+  end
+end
+
+-- Holder, above, cursor. The kept watermark is lowered at the end, so that a walk which was broken off is seen by the next
+-- holder and done again; `marking` tells those who ask meanwhile what is really sure.
+local function mark_above(keys, args)
+  local base, _, primary = here(keys)
+  if not primary then return REPLICA end
+  local meta, above, cursor = keys[1], tonumber(args[2]), args[3]
+  if not holds(meta, args[1]) then return LEASE end
+  local m = call('HMGET', meta, 'persisted', 'marking')
+  local marks, next_ = {}, nil
+  if cursor == '' then
+    call('HSET', meta, 'marking', math.min(above, tonumber(m[2] or LAST)))
+    cursor = 'b0'
+  end
+  if sub(cursor, 1, 1) == 'b' then
+    local step = call('HSCAN', base .. 'b', sub(cursor, 2), 'COUNT', CHUNK)
+    for i = 1, #step[2], 2 do
+      local b = parse_board(step[2][i], step[2][i + 1])
+      if b.seq > above then marks[#marks + 1], marks[#marks + 2] = above + 1, 'b' .. b.id end
+    end
+    next_ = step[1] == '0' and 's0 ' or 'b' .. step[1]
+  else
+    -- "s", the cursor inside a season (0: at its beginning), a space, the season; no season: before the first.
+    local inner, name = string.match(cursor, '^s(%d+) (.*)$')
+    for _ = 1, CHUNK do
+      if inner == '0' then
+        name = call('ZRANGEBYLEX', base .. 'n', name == '' and '-' or '(' .. name, '+', 'LIMIT', 0, 1)[1]
+        if not name then break end
+      end
+      local step = call('HSCAN', base .. 'r:' .. name, inner, 'COUNT', CHUNK)
+      marks_above(marks, above, tonumber(sub(name, 1, 10)), sub(name, 12), step[2])
+      inner = step[1]
+      if #step[2] > 0 then break end
+    end
+    next_ = name and 's' .. inner .. ' ' .. name
+  end
+  call_many(marks, 'ZADD', base .. 'd', 'LT')
+  if not next_ then
+    call('HSET', meta, 'persisted', math.min(above, tonumber(m[1] or 0)))
+    call('HDEL', meta, 'marking')
+  end
+  return { 'OK', next_ or '' }
+end
+
+-- Epoch, then pairs of mark and sequence: 1 it is in the store, 0 not yet, -1 nobody can tell.
+local function persisted(keys, args)
+  local S = opened(keys)
+  if not S then return FENCED end
+  local out, same, sure = { 'OK' }, S.epoch == tonumber(args[1]), nil
+  for i = 2, #args, 2 do
+    local answer = -1
+    if same then
+      local mark, seq = args[i], tonumber(args[i + 1])
+      local d, f = call('ZSCORE', S.base .. 'd', mark), call('ZSCORE', S.base .. 'f', mark)
+      local first = math.min(tonumber(d or LAST + 1), tonumber(f or LAST + 1))
+      answer = first > seq and 1 or 0
+      if S.marking and seq > S.marking then
+        answer = 0
+      elseif answer == 1 and not state_of(S.base, mark) then
+        -- Filed elsewhere (a window of an earlier season): sure only when everything up to there is in the store.
+        sure = sure or (oldest(S.base) or S.stamp + 1)
+        answer = seq < sure and 1 or 0
+      end
+    end
+    out[#out + 1] = answer
+  end
+  return out
+end
+
+redis.register_function { function_name = '@NAME@_look', callback = look_at, flags = { 'no-writes' } }
+redis.register_function { function_name = '@NAME@_persisted', callback = persisted, flags = { 'no-writes' } }
+redis.register_function { function_name = '@NAME@_enlist', callback = enlist, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_lease', callback = lease, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_release', callback = release, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_claim', callback = claim, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_clear', callback = clear, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_mark_above', callback = mark_above, flags = { 'allow-oom' } }

@@ -1,0 +1,233 @@
+-- The reconcile: what puts a shard that was not looked after under this Redis back in service, and what lets old seasons go.
+
+-- Holder, ttl. Puts the fence down: nothing is served until `open`.
+local function survey(keys, args)
+  local _, _, primary = here(keys)
+  if not primary then return REPLICA end
+  if not take(keys[1], args[1], args[2]) then return LEASE end
+  call('HDEL', keys[1], 'fence')
+  return look_at(keys)
+end
+
+-- Holder, then marks of records.
+local function peek(keys, args)
+  local base = here(keys)
+  if not holds(keys[1], args[1]) then return LEASE end
+  local out = { 'OK' }
+  for i = 2, #args do out[#out + 1] = state_of(base, args[i]) or '' end
+  return out
+end
+
+-- Holder, cursor.
+local function boards_raw(keys, args)
+  local base = here(keys)
+  if not holds(keys[1], args[1]) then return LEASE end
+  return boards_from(base, args[2])
+end
+
+-- Whether what has the position (era, seq, index) comes after a.
+local function later(a, era, seq, index)
+  if a.era ~= era then return a.era > era end
+  if a.seq ~= seq then return a.seq > seq end
+  return a.index > index
+end
+
+-- Seasons of b up to the version that are older than the kept ones may be pruned.
+local function let_go(base, b)
+  for version = math.max(b.floor, 1), b.version - KEPT do
+    local name = season_name(version, b.id)
+    local packed = call('HGET', base .. 's', name)
+    if packed then
+      local _, last = unpack_(SEASON, packed)
+      call('ZADD', base .. 'o', last, name)
+    end
+  end
+end
+
+local function install_board(base, boards_, is_open, id, packed, dirty)
+  local b = parse_board(id, packed .. pack('>I4', 0))
+  local old = load_board(base, id)
+  if old and is_open and later(old, b.era, b.seq, b.index) then return 0 end
+  b.floor = old and old.floor or math.max(b.version - KEPT + 1, 1)
+  if dirty then call('ZADD', base .. 'd', 'LT', b.seq, 'b' .. id) end
+  call('HSET', base .. 'b', id, pack_board(b))
+  local name = season_name(b.version, id)
+  call('ZADD', base .. 'n', 0, name)
+  call('HSETNX', base .. 's', name, pack(SEASON, 0, b.seq))
+  let_go(base, b)
+  boards_[id] = nil
+  return math.max(b.seq, b.created, b.opened)
+end
+
+-- Keeps the window alone, unless something newer of the player is here.
+local function keep_window(base, b, version, player, window)
+  if window == '' then return end
+  for newer = version + 1, b.version do
+    if call('HEXISTS', base .. 'r:' .. season_name(newer, b.id), player) == 1 then return end
+  end
+  local key = base .. 'w:' .. b.id
+  local kept = call('HGET', key, player)
+  if kept and unpack_('>I4', kept) >= version then return end
+  call('HSET', key, player, pack('>I4', version) .. window)
+end
+
+-- A row of a season that is not read here any more: the window alone, or, if the store lacks it, the record too until it was
+-- written.
+local function install_old(base, b, version, player, packed, r, dirty, mark)
+  if not dirty then return keep_window(base, b, version, player, r.window) end
+  call('ZADD', base .. 'd', 'LT', r.seq, mark)
+  call('HSET', base .. 'r:' .. b.name, player, packed)
+  call('ZADD', base .. 'n', 0, b.name)
+  call('ZADD', base .. 'o', 'GT', r.seq, b.name)
+  if version < b.floor then
+    b.floor = version
+    call('HSET', base .. 'b', b.id, pack_board(b))
+  end
+end
+
+local function install_row(base, boards_, is_open, mark, packed, dirty)
+  local version, id, player = parse_mark(mark)
+  local b = boards_[id] or load_board(base, id)
+  boards_[id] = b
+  enter(base, b, version)
+  local r = decode(packed)
+  local old = call('HGET', b.rows, player)
+  if old then
+    old = decode(old)
+    if old.live then old.member = member_of(b, player, old) end
+    if is_open and later(old, r.era, r.seq, r.index) then return 0 end
+  end
+  if version <= b.version - KEPT and not b.exists then
+    install_old(base, b, version, player, packed, r, dirty, mark)
+  else
+    if dirty then call('ZADD', base .. 'd', 'LT', r.seq, mark) end
+    call('HSET', b.rows, player, packed)
+    local member = r.live and member_of(b, player, r)
+    if old and old.member and old.member ~= member then call('ZREM', b.order, old.member) end
+    if member then call('ZADD', b.order, directed(r.score, b.sort), member) end
+    if not b.exists then call('ZADD', base .. 'n', 0, b.name) end
+    call('HSET', base .. 's', b.name, pack(SEASON, math.max(b.revision, r.seq), math.max(b.last, r.seq)))
+    if version <= b.version - KEPT then call('ZADD', base .. 'o', 'GT', r.seq, b.name) end
+    call('HDEL', base .. 'w:' .. id, player)
+  end
+  return math.max(r.seq, r.updated, r.deleted, r.live and r.reached or 0, r.live and r.created or 0, latest(r.window))
+end
+
+-- Holder, replication id, then triples of dirty (0 or 1), mark and packed state. Boards come before their records. On a shard
+-- that is open what is there stays if its position is higher: it was judged since the caller looked.
+local function install(keys, args)
+  local base, id, primary = here(keys)
+  if not primary then return REPLICA end
+  if not holds(keys[1], args[1]) then return LEASE end
+  if id ~= args[2] then return FENCED end
+  local m = call('HMGET', keys[1], 'fence', 'stamp')
+  local is_open, stamp = m[1] == id, tonumber(m[2] or 0)
+  local known = {}
+  for i = 3, #args, 3 do
+    local mark, packed = args[i + 1], args[i + 2]
+    if sub(mark, 1, 1) == 'b' then
+      parse_board('', packed .. pack('>I4', 0))
+      known[sub(mark, 2)] = true
+    else
+      local _, board = parse_mark(mark)
+      decode(packed)
+      if known[board] == nil then known[board] = load_board(base, board) and true or false end
+      if not known[board] then return { 'NOBOARD' } end
+    end
+  end
+  local boards_ = {}
+  for i = 3, #args, 3 do
+    local dirty, mark, packed = args[i] == '1', args[i + 1], args[i + 2]
+    local reached
+    if sub(mark, 1, 1) == 'b' then
+      reached = install_board(base, boards_, is_open, sub(mark, 2), packed, dirty)
+    else
+      reached = install_row(base, boards_, is_open, mark, packed, dirty)
+    end
+    stamp = math.max(stamp, reached)
+  end
+  call('HSET', keys[1], 'stamp', stamp)
+  return { 'OK' }
+end
+
+-- Holder, replication id, epoch, stamp, persisted, deployment, shards, window. A kept watermark that is above the store's is
+-- left, so that the next claim sees that the store went back.
+local function open(keys, args)
+  local _, id, primary = here(keys)
+  if not primary then return REPLICA end
+  if not holds(keys[1], args[1]) then return LEASE end
+  if id ~= args[2] then return FENCED end
+  local m = call('HMGET', keys[1], 'deployment', 'shards', 'window', 'stamp', 'persisted', 'marking', 'format')
+  if m[1] and (m[1] ~= args[6] or m[2] ~= args[7] or m[3] ~= args[8]) then
+    return { 'DEPLOYMENT', m[1], m[2], m[3] }
+  end
+  if m[7] and m[7] ~= FORMAT then return { 'FORMAT', m[7] } end
+  local stamp = math.max(tonumber(args[4]), tonumber(m[4] or 0))
+  local store, kept = tonumber(args[5]), tonumber(m[5] or 0)
+  if kept > store then
+    call('HSET', keys[1], 'marking', math.min(store, tonumber(m[6] or LAST)))
+  end
+  call('HSET', keys[1], 'epoch', tonumber(args[3]), 'stamp', stamp, 'persisted', math.max(store, kept), 'deployment', args[6],
+    'shards', args[7], 'window', args[8], 'format', FORMAT, 'fence', id)
+  return { 'OK' }
+end
+
+-- The season that is being pruned, or the next whose records are all in the store; nil if there is none.
+local function season_to_prune(S)
+  local name = call('HGET', S.meta, 'pruning')
+  if name then return name end
+  local sure = math.min(S.persisted, S.marking or LAST)
+  name = call('ZRANGEBYSCORE', S.base .. 'o', '-inf', sure, 'LIMIT', 0, 1)[1]
+  if name then
+    call('HDEL', S.base .. 's', name)
+    call('HSET', S.meta, 'pruning', name, 'pruned_to', '0')
+    call('UNLINK', S.base .. 'z:' .. name)
+  end
+  return name
+end
+
+-- Holder, most records. First readers cannot find the season any more, then its records go, and leave their windows.
+local function prune(keys, args)
+  local S = opened(keys)
+  if not S then return FENCED end
+  if not holds(S.meta, args[1]) then return LEASE end
+  local name = season_to_prune(S)
+  if not name then return { 'OK', 0 } end
+  local version, id, rows = tonumber(sub(name, 1, 10)), sub(name, 12), S.base .. 'r:' .. name
+  local b = load_board(S.base, id)
+  local step = call('HSCAN', rows, call('HGET', S.meta, 'pruned_to'), 'COUNT', args[2])
+  local gone = {}
+  for i = 1, #step[2], 2 do
+    local player, mark = step[2][i], mark_of_row(version, id, step[2][i])
+    -- What is not in the store (any more, if that went back) stays.
+    if not call('ZSCORE', S.base .. 'd', mark) and not call('ZSCORE', S.base .. 'f', mark) then
+      keep_window(S.base, b, version, player, decode(step[2][i + 1]).window)
+      gone[#gone + 1] = player
+    end
+  end
+  call_many(gone, 'HDEL', rows)
+  if step[1] ~= '0' then
+    call('HSET', S.meta, 'pruned_to', step[1])
+    return { 'OK', 1 }
+  end
+  call('HDEL', S.meta, 'pruning', 'pruned_to')
+  -- A record that became dirty meanwhile (the store went back) is let go with the season's next turn.
+  if call('EXISTS', rows) == 1 then
+    call('ZADD', S.base .. 'o', S.stamp, name)
+    return { 'OK', 1 }
+  end
+  call('ZREM', S.base .. 'n', name)
+  call('ZREM', S.base .. 'o', name)
+  if b.floor == version then
+    b.floor = version + 1
+    call('HSET', S.base .. 'b', id, pack_board(b))
+  end
+  return { 'OK', 1 }
+end
+
+redis.register_function { function_name = '@NAME@_survey', callback = survey, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_peek', callback = peek, flags = { 'no-writes' } }
+redis.register_function { function_name = '@NAME@_boards_raw', callback = boards_raw, flags = { 'no-writes' } }
+redis.register_function { function_name = '@NAME@_install', callback = install, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_open', callback = open, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_prune', callback = prune, flags = { 'allow-oom' } }

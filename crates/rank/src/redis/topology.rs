@@ -1,0 +1,150 @@
+//! Which server is the primary of which shard: fixed, by the Sentinels, or by the Cluster.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+
+use super::channel::Channel;
+use super::connect::{Purpose, Trouble, replicas};
+use super::library::Keys;
+use super::url::{Host, Kind, RedisUrl};
+
+/// A primary, and the shards that are there.
+pub(super) type Place = (Host, Vec<u16>);
+
+/// Asks who is primary. Its connections are its own.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    url: RedisUrl,
+    timeout: Duration,
+    asked: HashMap<(Host, bool), Arc<Channel>>,
+    /// Nodes of a Cluster that were heard of: the seeds may all be gone one day.
+    known: Vec<Host>,
+}
+
+impl Resolver {
+    pub(super) fn new(url: RedisUrl, timeout: Duration) -> Self {
+        Self { url, timeout: timeout.min(Duration::from_secs(2)), asked: HashMap::new(), known: Vec::new() }
+    }
+
+    /// Every primary with its shards, or why there is no telling.
+    pub(super) async fn resolve(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {
+        let all: Vec<u16> = (0..keys.shards()).collect();
+        match self.url.kind.clone() {
+            Kind::Standalone => {
+                Ok(self.url.hosts.iter().cloned().take(1).map(|host| (host, all.clone())).collect())
+            }
+            Kind::Sentinel { service } => Ok(vec![(self.primary_of(&service).await?, all)]),
+            Kind::Cluster => self.slots(keys).await,
+        }
+    }
+
+    async fn ask(&mut self, host: &Host, purpose: Purpose, command: redis::Cmd) -> Result<Value, String> {
+        let key = (host.clone(), purpose == Purpose::Sentinel);
+        let channel = Arc::clone(
+            self.asked
+                .entry(key)
+                .or_insert_with(|| Arc::new(Channel::new(&self.url, host, purpose, self.timeout))),
+        );
+        let text = |trouble: Trouble| match trouble {
+            Trouble::Unavailable(text)
+            | Trouble::Elsewhere(text)
+            | Trouble::Ambiguous(text)
+            | Trouble::Invalid(text) => text,
+            Trouble::NoFunction => "no such function".into(),
+        };
+        let mut answers = channel.send(vec![command], self.timeout).await.map_err(text)?;
+        answers.pop().unwrap_or(Ok(Value::Nil)).map_err(text)
+    }
+
+    /// The first that a Sentinel names and that says so itself: a Sentinel may be behind.
+    async fn primary_of(&mut self, service: &str) -> Result<Host, String> {
+        let mut why = String::new();
+        for sentinel in self.url.hosts.clone() {
+            let mut command = redis::cmd("SENTINEL");
+            command.arg("get-master-addr-by-name").arg(service);
+            let named = match self.ask(&sentinel, Purpose::Sentinel, command).await {
+                Ok(answer) => host_of(&answer),
+                Err(error) => {
+                    why = error;
+                    continue;
+                }
+            };
+            let Some(host) = named else {
+                why = format!("the Sentinel at {sentinel} knows no service {service:?}");
+                continue;
+            };
+            match self.ask(&host, Purpose::Any, redis::cmd("ROLE")).await.map(|role| replicas(&role)) {
+                Ok(Ok(_)) => return Ok(host),
+                Ok(Err(error)) | Err(error) => why = format!("{host}, named by a Sentinel: {error}"),
+            }
+        }
+        Err(why)
+    }
+
+    async fn slots(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {
+        let mut why = String::new();
+        let mut hosts = self.known.clone();
+        hosts.extend(self.url.hosts.iter().filter(|host| !self.known.contains(host)).cloned());
+        for asked in hosts {
+            let mut command = redis::cmd("CLUSTER");
+            command.arg("SLOTS");
+            let ranges = match self.ask(&asked, Purpose::Any, command).await {
+                Ok(answer) => slot_ranges(&answer, &asked),
+                Err(error) => {
+                    why = error;
+                    continue;
+                }
+            };
+            let mut places: Vec<Place> = Vec::new();
+            let mut lost = None;
+            for shard in 0..keys.shards() {
+                let slot = keys.slot(shard);
+                match ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot)) {
+                    None => lost = Some(slot),
+                    Some((_, _, host)) => match places.iter_mut().find(|(known, _)| known == host) {
+                        Some((_, shards)) => shards.push(shard),
+                        None => places.push((host.clone(), vec![shard])),
+                    },
+                }
+            }
+            if let Some(slot) = lost
+                && places.is_empty()
+            {
+                why = format!("nobody serves slot {slot} of the Cluster");
+                continue;
+            }
+            self.known = places.iter().map(|(host, _)| host.clone()).collect();
+            return Ok(places);
+        }
+        Err(why)
+    }
+}
+
+fn host_of(answer: &Value) -> Option<Host> {
+    let Value::Array(fields) = answer else { return None };
+    let [Value::BulkString(name), Value::BulkString(port), ..] = fields.as_slice() else { return None };
+    let port = std::str::from_utf8(port).ok()?.parse().ok()?;
+    Some(Host { name: String::from_utf8(name.clone()).ok()?, port })
+}
+
+/// First and last slot, and the primary. A node that does not know its own name leaves it out: it is the one that was asked.
+fn slot_ranges(answer: &Value, asked: &Host) -> Vec<(u16, u16, Host)> {
+    let Value::Array(ranges) = answer else { return Vec::new() };
+    let range = |range: &Value| {
+        let Value::Array(fields) = range else { return None };
+        let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = fields.as_slice() else {
+            return None;
+        };
+        let name = match primary.first() {
+            Some(Value::BulkString(name)) if !name.is_empty() => String::from_utf8(name.clone()).ok()?,
+            _ => asked.name.clone(),
+        };
+        let Some(Value::Int(port)) = primary.get(1) else { return None };
+        let host = Host { name, port: u16::try_from(*port).ok()? };
+        Some((u16::try_from(*first).ok()?, u16::try_from(*last).ok()?, host))
+    };
+    ranges.iter().filter_map(range).collect()
+}
