@@ -33,8 +33,13 @@ redis() {
 lacks() { ldd "$1" 2>&1 | grep -E 'not found|cannot execute|not a dynamic' || true; }
 
 mongo() {
-    local mongod=${HISCORE_MONGOD:-$folder/mongod}
-    if [ -z "${HISCORE_MONGOD:-}" ] && have mongod; then mongod=$(command -v mongod); fi
+    local mongod=$folder/mongod
+    if [ -n "${HISCORE_MONGOD:-}" ]; then
+        mongod=$HISCORE_MONGOD
+        [ -x "$mongod" ] || { missing+=("$mongod, which HISCORE_MONGOD names"); return; }
+    elif have mongod; then
+        mongod=$(command -v mongod)
+    fi
     [ -x "$mongod" ] || unpack "$mongod" || return 0
     if [ -n "$(lacks "$mongod")" ] && can_install; then
         echo "installing the libraries of mongod"

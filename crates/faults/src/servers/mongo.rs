@@ -145,14 +145,14 @@ impl Mongo {
         }
     }
 
-    /// Has the primary give up and not stand again for 10 s, and waits for the next. Says which that is; the only
+    /// Has the primary give up and not stand again for 5 s, and waits for the next. Says which that is; the only
     /// member of a set becomes it again.
     ///
     /// # Panics
     /// When there is none for a minute.
     pub fn step_down(&self) -> usize {
         let before = self.primary();
-        let seconds = if self.len() == 1 { 1 } else { 10 };
+        let seconds = if self.len() == 1 { 1 } else { 5 };
         let command = doc! { "replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 0, "force": true };
         // Whoever asks may be cut off by what it asked for.
         drop(self.try_command(before, command));
@@ -166,7 +166,9 @@ impl Mongo {
         self.members[member].kill();
     }
 
-    /// Stops a member where it is (SIGSTOP): its connections stay, and nothing answers.
+    /// Stops a member where it is (SIGSTOP): its connections stay, and nothing answers. After a primary was paused,
+    /// another is elected within seconds, but a write to a majority may take some 15 s more: the third member goes on
+    /// listening to the paused one for so long.
     pub fn pause(&self, member: usize) {
         self.members[member].pause();
     }
