@@ -105,6 +105,11 @@ impl<'a> Reader<'a> {
         if self.0.is_empty() { Ok(()) } else { Err(Corrupt("bytes left over")) }
     }
 
+    /// All that is left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// Whether nothing is left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

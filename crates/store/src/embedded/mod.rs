@@ -7,6 +7,7 @@
 pub mod bytes;
 pub mod codec;
 pub mod journal;
+pub mod kept;
 pub mod table;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 
 pub use codec::{BoardNumber, BoardRow, Change, JournalEntry, RowKey};
 pub use journal::{AppendError, Journal, JournalError, Sizes};
+pub use kept::Kept;
 use table::{Bulk, Progress, Table};
 pub use table::{Deployment, TableError};
 
@@ -28,6 +30,8 @@ use crate::disk::{Disk, Folder};
 const FORMAT_FILE: &str = "FORMAT";
 /// The first line of the file that says what the folder is.
 const FORMAT_TEXT: &str = "hiscore embedded store, format 1\n";
+/// The same of a folder without a journal.
+const KEPT_FORMAT: &str = "hiscore kept records, format 1\n";
 /// Rows in one transaction of the funnel: bounds what redb holds in memory.
 const ROWS_A_WRITE: usize = 20_000;
 
@@ -53,9 +57,19 @@ pub enum OpenError {
         "this folder is not empty and holds no hiscore data (it has no {FORMAT_FILE} file); give an empty one with --data-dir"
     )]
     Foreign,
+    /// It is of the other kind: with a journal, or without.
+    #[error(
+        "this data folder says {there:?}, which is another kind of store than {wanted:?}; give another --data-dir"
+    )]
+    OtherKind {
+        /// What it says.
+        there: &'static str,
+        /// What it was opened as.
+        wanted: &'static str,
+    },
     /// It was written by another hiscore.
     #[error(
-        "this data folder says {0:?}, this hiscore knows {FORMAT_TEXT:?}; run the hiscore that wrote it, nothing was touched"
+        "this data folder says {0:?}, this hiscore knows {FORMAT_TEXT:?} and {KEPT_FORMAT:?}; run the hiscore that wrote it, nothing was touched"
     )]
     UnknownFormat(String),
     /// It was made with other settings that cannot change.
@@ -147,7 +161,7 @@ impl Embedded {
     /// Opens a disk that nobody else uses. What is in the table can be read now, the rest after
     /// [`Embedded::recover`].
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self, OpenError> {
-        check_format(disk.as_ref())?;
+        check_format(disk.as_ref(), FORMAT_TEXT)?;
         let names = disk.list()?;
         if journal::is_among(&names) && !names.iter().any(|name| name == table::FILE) {
             return Err(OpenError::NoTable);
@@ -391,17 +405,18 @@ impl Publish<'_> {
     }
 }
 
-/// Makes sure that the folder is ours and of a format that we know, before anything in it is touched.
-fn check_format(disk: &dyn Disk) -> Result<(), OpenError> {
+/// Makes sure that the folder is ours and of the format `wanted`, before anything in it is touched.
+fn check_format(disk: &dyn Disk, wanted: &'static str) -> Result<(), OpenError> {
     let names = disk.list()?;
     if names.iter().any(|name| name == FORMAT_FILE) {
         let file = disk.open(FORMAT_FILE)?;
         let mut bytes = vec![0; usize::try_from(file.len()?.min(256)).unwrap_or(256)];
         file.read_at(0, &mut bytes)?;
-        return if bytes == FORMAT_TEXT.as_bytes() {
-            Ok(())
-        } else {
-            Err(OpenError::UnknownFormat(String::from_utf8_lossy(&bytes).into_owned()))
+        let there = [FORMAT_TEXT, KEPT_FORMAT].into_iter().find(|known| bytes == known.as_bytes());
+        return match there {
+            Some(there) if there == wanted => Ok(()),
+            Some(there) => Err(OpenError::OtherKind { there: there.trim_end(), wanted: wanted.trim_end() }),
+            None => Err(OpenError::UnknownFormat(String::from_utf8_lossy(&bytes).into_owned())),
         };
     }
     let temporary = format!("{FORMAT_FILE}.new");
@@ -409,8 +424,8 @@ fn check_format(disk: &dyn Disk) -> Result<(), OpenError> {
     if names.iter().any(|name| *name != temporary && name != "lost+found") {
         return Err(OpenError::Foreign);
     }
-    let file = disk.create(&temporary, FORMAT_TEXT.len() as u64)?;
-    file.write_at(0, FORMAT_TEXT.as_bytes())?;
+    let file = disk.create(&temporary, wanted.len() as u64)?;
+    file.write_at(0, wanted.as_bytes())?;
     file.sync()?;
     Ok(disk.rename(&temporary, FORMAT_FILE)?)
 }

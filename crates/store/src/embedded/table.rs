@@ -364,11 +364,11 @@ fn make(disk: &dyn Disk, cache: usize, deployment: &Deployment) -> Result<(), Ta
     disk.rename(FILE_BEING_MADE, FILE).map_err(io_error)
 }
 
-fn open_database(file: Arc<dyn DiskFile>, cache: usize) -> Result<Database, TableError> {
+pub(super) fn open_database(file: Arc<dyn DiskFile>, cache: usize) -> Result<Database, TableError> {
     Ok(Builder::new().set_cache_size(cache).create_with_backend(Backend(file))?)
 }
 
-fn begin(database: &Database) -> Result<redb::WriteTransaction, TableError> {
+pub(super) fn begin(database: &Database) -> Result<redb::WriteTransaction, TableError> {
     let mut transaction = database.begin_write()?;
     // A restart after a crash must not walk the whole file: redb keeps its allocator's state in each commit.
     transaction.set_quick_repair(true);
@@ -383,6 +383,6 @@ fn get_deployment(reader: &mut Reader<'_>) -> Result<Deployment, Corrupt> {
     Ok(Deployment { shards, window, secret })
 }
 
-fn io_error(error: io::Error) -> TableError {
+pub(super) fn io_error(error: io::Error) -> TableError {
     TableError::Redb(redb::Error::Io(error))
 }

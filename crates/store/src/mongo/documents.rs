@@ -3,7 +3,7 @@
 use hiscore_score::leaderboard::{Leaderboard, Operator, Rules, SortOrder};
 use hiscore_score::window::{Entry, SubmissionKey, Window};
 use hiscore_score::{
-    LeaderboardId, Live, Metadata, PlayerId, Position, Record, RecordKey, Score, Season, Stamp, Standing,
+    LeaderboardId, Live, Metadata, PlayerId, Position, Record, RecordKey, Season, Stamp, Standing,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::{RawDocument, RawDocumentBuf, cstr};
@@ -13,6 +13,7 @@ use mongodb::bson::{Binary, RawArrayBuf, rawdoc};
 use super::fields::{Fields, Read, date, integer};
 use super::metadata;
 use crate::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
+use crate::order;
 
 /// The number of this layout. A document with a higher one is refused: a newer hiscore wrote it.
 const FORMAT: i32 = 1;
@@ -73,19 +74,11 @@ pub(super) fn record(shard: u16, key: &RecordKey, record: &Record, rules: &Rules
     Ok(out)
 }
 
-/// The columns of the order: (score, subscore, reached), smaller first whatever the directions of the board, so that one
-/// index serves all boards.
+/// The columns of the order as MongoDB has them.
 pub(super) fn columns(standing: &Standing, rules: &Rules) -> (i64, i64, i64) {
-    let directed = |score: Score, order| match order {
-        SortOrder::Desc => -score.get(),
-        SortOrder::Asc => score.get(),
-    };
-    (
-        directed(standing.score(rules), rules.sort_order),
-        directed(standing.subscore(rules), rules.subscore_order),
-        // A stamp has 53 bits.
-        standing.reached().raw().cast_signed(),
-    )
+    let (score, subscore, reached) = order::columns(standing, rules);
+    // A stamp has 53 bits.
+    (score, subscore, reached.cast_signed())
 }
 
 fn position(out: &mut RawDocumentBuf, shard: u16, position: Position) -> Read<()> {

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use hiscore_score::{
-    Leaderboard, LeaderboardId, Live, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Score, Season,
-    Stamp, Window,
-};
+use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
@@ -13,7 +10,8 @@ use proptest::test_runner::{Config, TestRunner};
 use super::Tried;
 use super::generate::{Case, case};
 use super::model::Model;
-use crate::contract::{From, ShardState, StoredBoard, Writes};
+use super::plain::{board, key, record};
+use crate::contract::{From, ShardState, Writes};
 
 /// How a case is written: each step one bulk of the states picked, some of them again and again.
 #[derive(Debug, Clone)]
@@ -224,39 +222,5 @@ pub(super) async fn names_are_data(store: Tried) {
         for ((player, found), (key, record)) in page.iter().zip(expected) {
             assert_eq!((player, found), (&key.player, record), "skip {skip}");
         }
-    }
-}
-
-/// A board of the default rules.
-pub(super) fn board(name: &str) -> StoredBoard {
-    StoredBoard {
-        id: LeaderboardId::new(name).unwrap(),
-        leaderboard: Leaderboard::new(Rules::default(), Stamp::from_raw(1).unwrap()),
-        position: Position::new(1, 1),
-    }
-}
-
-pub(super) fn key(board: &str, version: u32, player: &str) -> RecordKey {
-    let season = Season { leaderboard: LeaderboardId::new(board).unwrap(), version };
-    RecordKey { season, player: PlayerId::new(player).unwrap() }
-}
-
-/// A living record that was changed at a sequence of epoch 1.
-pub(super) fn record(sequence: u64, score: i64) -> Record {
-    let stamp = Stamp::from_raw(sequence).unwrap();
-    let live = Live {
-        score: Score::new(score).unwrap(),
-        subscore: Score::ZERO,
-        metadata: None,
-        num_score: 1,
-        created: stamp,
-        reached: stamp,
-    };
-    Record {
-        live: Some(live),
-        deleted: Stamp::ZERO,
-        updated: stamp,
-        position: Position::new(1, sequence),
-        window: Window::default(),
     }
 }

@@ -14,6 +14,7 @@
 mod generate;
 mod histories;
 mod model;
+mod plain;
 mod races;
 mod shards;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::contract::Store;
 
 pub use generate::{Case, case};
+pub use plain::{board, key, record};
 
 /// A store to be tried.
 pub type Tried = Arc<dyn Store>;

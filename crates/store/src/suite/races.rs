@@ -5,7 +5,7 @@ use std::time::Duration;
 use hiscore_score::{Record, RecordKey};
 
 use super::Tried;
-use super::histories::{board, key, record};
+use super::plain::{board, key, record};
 use crate::contract::{DeploymentInfo, StoreError, Writes};
 
 pub(super) async fn of_deployments_created_at_once_there_is_one(store: Tried) {
