@@ -13,10 +13,7 @@ port 26379
 dir /data
 requirepass $password
 sentinel sentinel-pass $password
-sentinel resolve-hostnames yes
-sentinel announce-hostnames yes
-sentinel announce-ip $(hostname)
-sentinel monitor hiscore redis-1 6379 2
+sentinel monitor hiscore $REDIS_FIRST 6379 2
 sentinel auth-pass hiscore $password
 sentinel down-after-milliseconds hiscore 5000
 sentinel failover-timeout hiscore 30000

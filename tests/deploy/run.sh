@@ -110,9 +110,9 @@ eventually 60 "the funnel catches up" caught_up
 
 step "the Redis primary is killed"
 primary() { docker exec "$(container sentinel-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli -p 26379 sentinel get-master-addr-by-name hiscore' | head -1; }
-[ "$(primary)" = redis-1 ] || fail "redis-1 should be primary, and $(primary) is"
+is_primary() { [ "$(primary)" = "$(address "$1")" ]; }
+is_primary redis-1 || fail "redis-1 should be primary, and $(primary) is"
 docker kill "$(container redis-1)" >/dev/null
-is_primary() { [ "$(primary)" = "$1" ]; }
 eventually 40 "the Sentinels make redis-2 primary" is_primary redis-2
 docker start "$(container redis-1)" >/dev/null
 replicates() { docker exec "$(container redis-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli info replication' | tr -d '\r' | grep -qx 'master_link_status:up'; }
