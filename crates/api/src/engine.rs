@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::fan_out::{FanOut, Rendered, Selection};
 use crate::gate::{Document, Gate};
 use crate::limits::Limits;
 use crate::metrics::{Kind, Measure, Outcome};
@@ -55,7 +56,7 @@ impl Answer {
 
     /// What the library says, which gives `data: null` also for a request that it refused. An error of a field says where
     /// the field is; one of the request does not.
-    fn of(response: Response) -> Self {
+    pub(crate) fn of(response: Response) -> Self {
         let executed = response.data != Value::Null
             || response.errors.is_empty()
             || response.errors.iter().any(|error| !error.path.is_empty());
@@ -100,25 +101,27 @@ fn with_code(error: &mut ServerError) {
     }
 }
 
+/// The subscription of which many are told the same.
+const SHARED: &str = "leaderboardChanged";
+
 /// A request that has passed the gate.
 pub(crate) struct Prepared {
     document: Arc<Document>,
     operation_name: Option<String>,
     variables: Variables,
+    /// The document as it came in.
+    text: String,
     pub(crate) operation: OperationType,
     /// What was submitted already, and only has to be shown.
     pub(crate) judged: Option<Judged>,
 }
 
 impl Prepared {
-    fn request(self) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables);
-        request.operation_name = self.operation_name;
+    fn request(&self) -> Request {
+        let mut request = Request::new(String::new()).variables(self.variables.clone());
+        request.operation_name = self.operation_name.clone();
         request.set_parsed_query(self.document.parsed.clone());
-        match self.judged {
-            Some(judged) => request.data(judged),
-            None => request,
-        }
+        request
     }
 }
 
@@ -144,13 +147,14 @@ pub(crate) struct Engine {
     schema: Schema,
     backend: Arc<Backend>,
     gate: Gate,
+    fan_out: FanOut,
     plans: bool,
 }
 
 impl Engine {
     pub(crate) fn new(backend: Arc<Backend>, limits: &Limits) -> Self {
         let schema = schema::build(backend.clone());
-        Self { schema, backend, gate: Gate::new(limits), plans: limits.plans }
+        Self { schema, backend, gate: Gate::new(limits), fan_out: FanOut::default(), plans: limits.plans }
     }
 
     /// The short way for a body, if there is one.
@@ -212,14 +216,20 @@ impl Engine {
         };
         self.gate.check(&chosen, &mut parameters.variables)?;
         let (operation_name, variables) = (parameters.operation_name, parameters.variables);
-        Ok(Prepared { document, operation_name, variables, operation, judged: None })
+        Ok(Prepared { document, operation_name, variables, text: query, operation, judged: None })
     }
 
     /// Runs a query or a mutation.
     pub(crate) async fn execute(&self, prepared: Prepared, measure: &mut Measure<'_>) -> Answer {
         // A panic would cut the connection without an answer, and others' requests with it. It is a defect all the same.
-        let document = prepared.document.clone();
-        let run = AssertUnwindSafe(self.schema.execute(prepared.request())).catch_unwind();
+        let Prepared { document, operation_name, variables, judged, .. } = prepared;
+        let mut request = Request::new(String::new()).variables(variables);
+        request.operation_name = operation_name;
+        request.set_parsed_query(document.parsed.clone());
+        if let Some(judged) = judged {
+            request = request.data(judged);
+        }
+        let run = AssertUnwindSafe(self.schema.execute(request)).catch_unwind();
         let answer = run.await.map_or_else(|_| Answer::panicked(), Answer::of);
         if answer.errors.is_empty() {
             document.prepare_plan();
@@ -228,8 +238,17 @@ impl Engine {
         answer
     }
 
-    /// Runs a subscription.
-    pub(crate) fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Answer> {
-        self.schema.execute_stream(prepared.request()).map(Answer::of).boxed()
+    /// Runs a subscription. What many are told alike is rendered once for all of them.
+    pub(crate) fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Arc<Rendered>> {
+        let name = prepared.operation_name.as_deref();
+        if prepared.document.choose(name).is_ok_and(|chosen| chosen.is_of(SHARED)) {
+            let selection = Selection {
+                document: prepared.text.clone(),
+                operation: prepared.operation_name.clone(),
+                variables: serde_json::to_string(&prepared.variables).unwrap_or_default(),
+            };
+            return self.fan_out.subscribe(&self.schema, selection, move || prepared.request());
+        }
+        self.schema.execute_stream(prepared.request()).map(Rendered::of).boxed()
     }
 }

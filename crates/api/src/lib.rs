@@ -3,6 +3,7 @@
 //! This crate knows no tier: [`service`] says what it needs of the stages behind it, and the wiring provides that.
 
 mod engine;
+mod fan_out;
 mod gate;
 mod http;
 mod limits;

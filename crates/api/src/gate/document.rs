@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection,
 };
 use async_graphql::parser::{Error as ParseError, parse_query};
 use async_graphql::{Pos, ServerError, Variables};
@@ -102,6 +102,14 @@ impl Chosen<'_> {
     /// Query, mutation or subscription.
     pub(crate) fn kind(&self) -> OperationType {
         self.operation.ty
+    }
+
+    /// Whether it selects exactly one field, and this one.
+    pub(crate) fn is_of(&self, field: &str) -> bool {
+        match self.operation.selection_set.node.items.as_slice() {
+            [only] => matches!(&only.node, Selection::Field(only) if only.node.name.node == field),
+            _ => false,
+        }
     }
 
     /// Checks the values of the variables, gives defaults to those that have none (the library forgets them in `@skip` and

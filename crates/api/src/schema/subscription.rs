@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, Result, Subscription};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use hiscore_score::LeaderboardId;
 
 use super::backend;
@@ -11,6 +11,7 @@ use super::check;
 use super::enums::RankState;
 use super::error::{trouble, unreadable};
 use super::record::{Record, int};
+use crate::fan_out::Tap;
 use crate::service;
 
 /// The root of everything live.
@@ -28,8 +29,19 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<LeaderboardChange>> + use<>> {
         let board = check::leaderboard_id(&id, "id")?;
         let first = check::count(first, 10, 1..=100, "first")?;
-        let changes =
-            backend(ctx)?.service.changes(&board, first).await.map_err(|error| unreadable(error, "id"))?;
+        let open = async || {
+            let changes = backend(ctx)?.service.changes(&board, first).await;
+            changes.map_err(|error| unreadable(error, "id"))
+        };
+        let changes = match ctx.data_opt::<Arc<Tap>>().map(Arc::as_ref) {
+            None => open().await?,
+            Some(Tap::Open(changes)) => {
+                let opened = open().await?;
+                *changes.lock() = Some(opened);
+                stream::empty().boxed()
+            }
+            Some(Tap::Show(change)) => stream::iter(change.lock().take()).boxed(),
+        };
         Ok(changes.map(move |change| {
             let change = change.map_err(trouble)?;
             Ok(LeaderboardChange { board: board.clone(), first, change })

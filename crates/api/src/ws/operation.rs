@@ -99,18 +99,21 @@ pub(super) async fn run(server: Arc<Server>, parameters: Parameters, speaker: Sp
     let mut events = server.engine.subscribe(prepared);
     let mut measure = Some(measure);
     let mut seen = false;
+    let shared_id: Arc<str> = Arc::from(speaker.id.as_str());
     while let Some(event) = events.next().await {
-        let lost = event.is_refusal() || (event.data == Some(Value::Null) && !event.errors.is_empty());
+        let answer = &event.answer;
+        let lost = answer.is_refusal() || (answer.data == Some(Value::Null) && !answer.errors.is_empty());
         if let Some(mut measure) = measure.take() {
             measure.outcome = if lost { Outcome::refused } else { Outcome::ok };
         }
         if lost {
-            return speaker.fail(&event.errors).await;
+            return speaker.fail(&answer.errors).await;
         }
         seen = true;
         server.metrics.events.inc();
         // Waits while the client is behind. The stream is not asked meanwhile, and coalesces.
-        if !speaker.say(ServerMessage::Next { id: &speaker.id, payload: &event }).await {
+        let next = Outgoing::Next { id: Arc::clone(&shared_id), event };
+        if speaker.to.send(next).await.is_err() {
             return;
         }
     }

@@ -80,6 +80,13 @@ impl ServerMessage<'_> {
     }
 }
 
+/// The message `next` around a payload that is text already.
+pub(super) fn next_message(id: &str, payload: &str) -> String {
+    // A text is always JSON.
+    let id = serde_json::to_string(id).unwrap_or_default();
+    format!(r#"{{"type":"next","id":{id},"payload":{payload}}}"#)
+}
+
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Close {

@@ -1,5 +1,6 @@
 //! Writes to one client, one message at a time, and gives up on a client that does not read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
@@ -7,11 +8,17 @@ use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use tokio::sync::mpsc::Receiver;
 
-use super::protocol::Close;
+use super::protocol::{Close, next_message};
+use crate::fan_out::Rendered;
 
 /// What is handed to the writer; the queue is bounded, so whoever has more to say waits.
 pub(super) enum Outgoing {
     Text(String),
+    /// An event of a subscription. Its text is shared by all who are told the same, and written out only when it is sent.
+    Next {
+        id: Arc<str>,
+        event: Arc<Rendered>,
+    },
     Ping,
     Close(Close),
 }
@@ -25,6 +32,7 @@ pub(super) async fn write(
     while let Some(next) = outgoing.recv().await {
         let (message, last) = match next {
             Outgoing::Text(text) => (Message::Text(text.into()), false),
+            Outgoing::Next { id, event } => (Message::Text(next_message(&id, &event.text).into()), false),
             Outgoing::Ping => (Message::Ping(Default::default()), false),
             Outgoing::Close(close) => {
                 let frame = CloseFrame { code: close.code, reason: close.reason.into() };
