@@ -11,7 +11,7 @@ use super::Tried;
 use super::generate::{Case, case};
 use super::model::Model;
 use super::plain::{board, key, record};
-use crate::contract::{From, ShardState, Writes};
+use crate::contract::{From, ShardState, Writes, Written};
 
 /// How a case is written: each step one bulk of the states picked, some of them again and again.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ pub(super) async fn an_empty_store_is_empty(store: Tried) {
     assert_eq!(store.between(0, Position::ZERO..MOST, None, 9).await.unwrap(), vec![]);
     assert_eq!(store.get(&[]).await.unwrap(), vec![]);
     let nothing = store.write(Writes { shard: 0, rows: &[], boards: &[] }).await.unwrap();
-    assert_eq!(nothing, crate::contract::Written::default());
+    assert_eq!(nothing, Written::default());
 }
 
 /// A board and its first rows in one bulk, under names that are syntax elsewhere; and many rows, for what pages far out.
@@ -208,7 +208,7 @@ pub(super) async fn names_are_data(store: Tried) {
         .collect();
     let written =
         store.write(Writes { shard: 5, rows: &rows, boards: std::slice::from_ref(&board) }).await.unwrap();
-    assert_eq!(written, crate::contract::Written::default());
+    assert_eq!(written, Written::default());
     let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
     let expected: Vec<_> = rows.iter().map(|(_, record)| Some(record.clone())).collect();
     assert_eq!(store.get(&keys).await.unwrap(), expected);
@@ -223,4 +223,21 @@ pub(super) async fn names_are_data(store: Tried) {
             assert_eq!((player, found), (&key.player, record), "skip {skip}");
         }
     }
+}
+
+/// What is there is never replaced by another state of its own position, nor in one bulk with what is newer.
+pub(super) async fn the_first_of_one_position_stays(store: Tried) {
+    let mut other = board("guarded");
+    other.leaderboard.version = 9;
+    let first = board("guarded");
+    let rows = [(key("guarded", 1, "a"), record(5, 1)), (key("guarded", 1, "b"), record(5, 1))];
+    let again = [(key("guarded", 1, "a"), record(5, 2)), (key("guarded", 1, "b"), record(6, 2))];
+    let write = async |rows: &[(RecordKey, Record)], board| {
+        store.write(Writes { shard: 1, rows, boards: &[board] }).await.unwrap()
+    };
+    assert_eq!(write(&rows, first.clone()).await, Written::default());
+    assert_eq!(write(&again, other).await, Written { superseded: 2, ..Written::default() });
+    let found = store.get(&[rows[0].0.clone(), rows[1].0.clone()]).await.unwrap();
+    assert_eq!(found, [Some(rows[0].1.clone()), Some(again[1].1.clone())]);
+    assert_eq!(store.boards(None).await.unwrap(), [first]);
 }

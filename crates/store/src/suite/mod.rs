@@ -37,6 +37,8 @@ pub fn run(runtime: &tokio::runtime::Runtime, cases: u32, fresh: impl Fn() -> Tr
         histories::an_empty_store_is_empty(fresh()).await;
         step("names are data");
         histories::names_are_data(fresh()).await;
+        step("the guard");
+        histories::the_first_of_one_position_stays(fresh()).await;
         step("deployments");
         races::of_deployments_created_at_once_there_is_one(fresh()).await;
         step("epochs");
