@@ -17,8 +17,9 @@ need_docker() {
         || fail "Docker is missing: install Docker Engine with Compose (on Debian, as root: apt-get install docker.io docker-compose)"
     docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null 2>&1 \
         || fail "Docker is here but Compose is not: install the plugin docker-compose-plugin, or docker-compose 1.29"
-    docker info >/dev/null 2>&1 \
-        || fail "Docker does not answer: start it, or see that you may use it ($(docker info 2>&1 | tail -1))"
+    local why
+    why=$(docker version --format ok 2>&1 >/dev/null) \
+        || fail "Docker does not answer. Start it, or see that you may use it: ${why##*$'\n'}"
 }
 
 compose() {
@@ -52,17 +53,20 @@ states() {
 # Lines of those that are not as they should be.
 unwell() { states | grep -vE ' running (healthy|0)$| exited 0$' || true; }
 
+tell() {
+    local name state
+    echo "$1:" >&2
+    unwell | while read -r name state; do
+        echo "== ${name#/}: $state" >&2
+        docker logs --tail 20 "${name#/}" >&2 2>&1 || true
+    done
+    exit 1
+}
+
 wait_until_healthy() {
-    local end=$((SECONDS + ${DEPLOY_TIMEOUT:-300})) left
-    while left=$(unwell); [ -n "$left" ]; do
-        if [ $SECONDS -ge $end ]; then
-            echo "not healthy after ${DEPLOY_TIMEOUT:-300} s:" >&2
-            while read -r name state; do
-                echo "== ${name#/}: $state" >&2
-                docker logs --tail 20 "${name#/}" >&2 2>&1 || true
-            done <<<"$left"
-            exit 1
-        fi
+    local end=$((SECONDS + ${DEPLOY_TIMEOUT:-300}))
+    while [ -n "$(unwell)" ]; do
+        [ $SECONDS -lt $end ] || tell "not healthy after ${DEPLOY_TIMEOUT:-300} s"
         sleep 1
     done
 }
@@ -71,7 +75,7 @@ up() {
     need_docker
     scripts/deploy-secrets.sh "$secrets"
     build
-    compose up -d --remove-orphans "$@"
+    compose up -d --remove-orphans "$@" || tell "it did not come up"
     wait_until_healthy
     cat <<EOF
 
