@@ -91,9 +91,7 @@ impl RedisRanks {
         rows: &[Install],
         boards: &[(BoardState, bool)],
     ) -> Result<(), CallError> {
-        let boards = boards.iter().map(|(state, dirty)| (*dirty, mark_of_board(&state.id), put_board(state)));
-        let rows = rows.iter().map(|row| (row.dirty, mark_of_row(&row.key), put_record(&row.record)));
-        let mut all = boards.chain(rows).peekable();
+        let mut all = boards.iter().map(packed_board).chain(rows.iter().map(packed_row)).peekable();
         while all.peek().is_some() {
             let mut command = self.hub.command("install", shard, false);
             command.arg(holder).arg(replication);
@@ -130,4 +128,14 @@ impl RedisRanks {
         };
         Ok(self.ask("prune", shard, put).await?.signed()? == 1)
     }
+}
+
+// Functions, since a future that holds a closure over references is not known to be `Send`.
+
+fn packed_board((state, dirty): &(BoardState, bool)) -> (bool, Vec<u8>, Vec<u8>) {
+    (*dirty, mark_of_board(&state.id), put_board(state))
+}
+
+fn packed_row(row: &Install) -> (bool, Vec<u8>, Vec<u8>) {
+    (row.dirty, mark_of_row(&row.key), put_record(&row.record))
 }
