@@ -34,7 +34,7 @@ impl Resolver {
         let all: Vec<u16> = (0..keys.shards()).collect();
         match self.url.kind.clone() {
             Kind::Standalone => {
-                Ok(self.url.hosts.iter().cloned().take(1).map(|host| (host, all.clone())).collect())
+                Ok(self.url.hosts.iter().take(1).cloned().map(|host| (host, all.clone())).collect())
             }
             Kind::Sentinel { service } => Ok(vec![(self.primary_of(&service).await?, all)]),
             Kind::Cluster => self.slots(keys).await,

@@ -43,8 +43,8 @@ end
 
 -- What a window knows of a key (id 16, body 8, time 7). From the newest, as the law does.
 local function seen(window, key)
-  if window == '' then return NEW end
-  local id, found = sub(key, 1, 16), nil
+  local id, horizon, found = sub(key, 1, 16), 0, nil
+  if window ~= '' then horizon = unpack_('>I7', window) end
   local at = find(window, id, ID_AT, true)
   while at do
     if (at - ID_AT) % ENTRY == 0 then found = at end
@@ -54,7 +54,7 @@ local function seen(window, key)
     return sub(window, found + 16, found + 23) == sub(key, 17, 24) and DUPLICATE or CONFLICT
   end
   local time = unpack_('>I7', key, 25)
-  if time > 0 and time - 1 <= unpack_('>I7', window) then return EXPIRED end
+  if time > 0 and time - 1 <= horizon then return EXPIRED end
   return NEW
 end
 

@@ -249,7 +249,9 @@ local function judge(S, request, w)
     return b and board_done(b) or EXHAUSTED
   end
   if not b and w.kind == 'S' and bit.band(request.flags, AUTO_CREATE) ~= 0 then
-    -- BEST, the largest first. The submission will be taken: there is nothing yet that it could contradict.
+    -- Only a submission that is taken creates a board: of an id with the time 0 nobody can tell whether it fell out.
+    if w.key and seen('', w.key) ~= NEW then return REFUSED[EXPIRED] end
+    -- BEST, the largest first.
     b = create(S, request.board, { op = BEST, sort = 0, sub = 0 })
     if not b then return EXHAUSTED end
   end

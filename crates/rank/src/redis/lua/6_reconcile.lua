@@ -211,10 +211,10 @@ local function prune(keys, args)
     return { 'OK', 1 }
   end
   call('HDEL', S.meta, 'pruning', 'pruned_to')
-  -- A record that became dirty meanwhile (the store went back) is let go with the season's next turn.
+  -- What stayed since the store lacks it goes with the season's next turn, behind all others.
   if call('EXISTS', rows) == 1 then
     call('ZADD', S.base .. 'o', S.stamp, name)
-    return { 'OK', 1 }
+    return { 'OK', 0 }
   end
   call('ZREM', S.base .. 'n', name)
   call('ZREM', S.base .. 'o', name)

@@ -1,0 +1,181 @@
+//! The funnel: what is claimed, put back and cleared, by whom, and what the watermark says meanwhile.
+
+use std::time::Duration;
+
+use hiscore_faults::wait::until;
+use hiscore_rank::redis::{CallError, Confirmed, Persisted, Request};
+use hiscore_score::{Operator, Record, RecordKey};
+
+use super::support::{LONG, ME, PATIENCE, Tier, board, create, key, player, request, score, server};
+
+fn persisted(tier: &Tier, asked: &[(RecordKey, u64)]) -> Vec<Persisted> {
+    tier.wait(tier.ranks.persisted(0, 1, asked)).unwrap()
+}
+
+/// The key and the present position of a player on the first season.
+fn at(tier: &Tier, who: &str) -> (RecordKey, u64) {
+    let key = key(&board("daily"), 1, &player(who));
+    let record: Option<Record> =
+        tier.wait(tier.ranks.peek(0, ME, std::slice::from_ref(&key))).unwrap().remove(0);
+    (key, record.unwrap().position.sequence)
+}
+
+#[test]
+fn what_is_claimed_stays_dirty_until_it_is_confirmed() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let daily = board("daily");
+    tier.submit(&daily, vec![create(Operator::Best), score("a", 1), score("b", 1), score("c", 1)]);
+    let [a, b, c] = ["a", "b", "c"].map(|who| at(&tier, who));
+    let claim = |rows, bytes| tier.wait(tier.ranks.claim(0, ME, LONG, rows, bytes)).unwrap().unwrap();
+
+    let first = claim(3, 1 << 20);
+    assert_eq!((first.boards.len(), first.rows.len(), first.more), (1, 2, true));
+    assert_eq!((first.epoch, first.persisted, first.watermark), (1, 0, b.1), "c is the next");
+    let look = tier.look();
+    assert_eq!((look.dirty, look.in_flight, look.oldest), (1, 3, Some(first.boards[0].0)));
+    // Changed while in flight: dirty once more, with a first sequence of its own.
+    tier.submit(&daily, vec![score("a", 2)]);
+    let later = at(&tier, "a");
+    assert!(later.1 > a.1);
+    assert_eq!(persisted(&tier, &[a.clone(), later.clone()]), [Persisted::NotYet, Persisted::NotYet]);
+
+    // Not confirmed: it goes again with the lower sequence, and with the present state.
+    let again = claim(1000, 1 << 20);
+    let firsts: Vec<_> = again.rows.iter().map(|(first, key, _)| (key.clone(), *first)).collect();
+    assert_eq!(firsts, [a.clone(), b.clone(), c.clone()]);
+    assert_eq!(again.rows[0].2.live.as_ref().unwrap().score.get(), 2);
+    assert_eq!((again.watermark, again.more), (later.1, false));
+    tier.submit(&daily, vec![score("b", 2)]);
+    // A confirmation with another first sequence is somebody else's.
+    let wrong = [(a.1 + 1, a.0.clone())];
+    let confirmed = Confirmed { rows: &wrong, boards: &[], watermark: 0 };
+    tier.wait(tier.ranks.clear(0, ME, 1, confirmed)).unwrap();
+    assert_eq!(tier.look().in_flight, 4);
+    tier.confirm(&again, again.watermark);
+    let now = at(&tier, "b");
+    assert_eq!(
+        persisted(&tier, &[a, later, b, c, now]),
+        [Persisted::Yes, Persisted::Yes, Persisted::Yes, Persisted::Yes, Persisted::NotYet]
+    );
+    assert_eq!(tier.look().persisted, again.watermark);
+    let rest = claim(1000, 1);
+    assert_eq!((rest.rows.len(), rest.persisted), (1, again.watermark), "however large one is, it is taken");
+    tier.confirm(&rest, 5);
+    assert_eq!(tier.look().persisted, again.watermark, "a watermark never goes back");
+    assert!(tier.wait(tier.ranks.claim(0, ME, LONG, 10, 10)).unwrap().is_none());
+    tier.close();
+}
+
+#[test]
+fn another_epoch_clears_nothing_and_knows_nothing() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    tier.submit(&board("daily"), vec![create(Operator::Best), score("a", 1)]);
+    let claim = tier.wait(tier.ranks.claim(0, ME, LONG, 10, 1 << 20)).unwrap().unwrap();
+    let rows: Vec<_> = claim.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
+    let confirmed = Confirmed { rows: &rows, boards: &[], watermark: claim.watermark };
+    assert_eq!(tier.wait(tier.ranks.clear(0, ME, 2, confirmed)), Err(CallError::Fenced { shard: 0 }));
+    assert_eq!(tier.look().in_flight, 2);
+    assert_eq!(tier.wait(tier.ranks.persisted(0, 2, &[at(&tier, "a")])), Ok(vec![Persisted::Unknown]));
+    tier.close();
+}
+
+#[test]
+fn a_lease_is_one_holders() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    tier.submit(&board("daily"), vec![create(Operator::Best), score("a", 1)]);
+    let lost = CallError::LeaseLost { shard: 0 };
+    let lease = |holder, ttl| tier.wait(tier.ranks.lease(0, holder, ttl)).unwrap();
+    assert!(!lease("other", LONG));
+    assert_eq!(tier.look().holder.as_deref(), Some(ME));
+    // Held for an instant, so that another may take it soon.
+    let claim = tier.wait(tier.ranks.claim(0, ME, Duration::from_millis(1), 10, 1 << 20)).unwrap().unwrap();
+    until("an expired lease to be another's", PATIENCE, || lease("other", LONG).then_some(()));
+    assert!(!lease(ME, LONG));
+    assert_eq!(tier.wait(tier.ranks.claim(0, ME, LONG, 10, 10)).unwrap_err(), lost);
+    let rows: Vec<_> = claim.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
+    let confirmed = Confirmed { rows: &rows, boards: &[], watermark: claim.watermark };
+    assert_eq!(tier.wait(tier.ranks.clear(0, ME, 1, confirmed)), Err(lost.clone()));
+    assert_eq!(tier.wait(tier.ranks.peek(0, ME, &[])), Ok(vec![]), "nothing was asked");
+    assert_eq!(tier.wait(tier.ranks.survey(0, ME, LONG)), Err(lost.clone()));
+    // What was in flight is put back for the other.
+    let theirs = tier.wait(tier.ranks.claim(0, "other", LONG, 10, 1 << 20)).unwrap().unwrap();
+    assert_eq!((theirs.rows, theirs.boards), (claim.rows, claim.boards));
+    tier.wait(tier.ranks.release(0, ME)).unwrap();
+    assert!(!lease(ME, LONG), "what one does not hold one cannot release");
+    tier.wait(tier.ranks.release(0, "other")).unwrap();
+    assert_eq!(tier.wait(tier.ranks.claim(0, "other", LONG, 10, 10)).unwrap_err(), lost);
+    assert!(lease(ME, LONG));
+    tier.close();
+}
+
+#[test]
+fn live_persisters_are_counted() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let enlist = |holder, ttl| tier.wait(tier.ranks.enlist(holder, ttl)).unwrap();
+    assert_eq!((enlist("a", LONG), enlist("b", Duration::from_millis(1))), (1, 2));
+    until("a persister that says nothing to be taken out", PATIENCE, || {
+        (enlist("a", LONG) == 1).then_some(())
+    });
+    assert_eq!(enlist("c", LONG), 2);
+    tier.wait(tier.ranks.retire("c")).unwrap();
+    assert_eq!(enlist("a", LONG), 1);
+    tier.close();
+}
+
+#[test]
+fn who_waits_for_the_store_wakes_the_persister() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    tier.submit(&board("daily"), vec![create(Operator::Best)]);
+    assert!(!tier.look().wake);
+    let wake = Request { wake_persister: true, ..request(&board("daily"), vec![score("a", 1)]) };
+    tier.wait(tier.ranks.submit(wake)).unwrap();
+    assert!(tier.look().wake);
+    tier.flush();
+    assert!(!tier.look().wake);
+    tier.close();
+}
+
+#[test]
+fn a_store_that_went_back_gets_everything_again() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let names: Vec<String> = (0..3000).map(|number| format!("player {number}")).collect();
+    for id in ["daily", "weekly", "empty"] {
+        tier.submit(&board(id), vec![create(Operator::Best)]);
+    }
+    let scores = || names.iter().map(|name| score(name, 1)).collect::<Vec<_>>();
+    tier.submit(&board("daily"), scores());
+    tier.flush();
+    let above = tier.look().persisted;
+    tier.submit(&board("weekly"), scores());
+    tier.flush();
+    let before = tier.look();
+    assert_eq!(before.dirty, 0);
+
+    let (mut cursor, mut steps) = (None, 0);
+    let weekly = key(&board("weekly"), 1, &player("player 7"));
+    loop {
+        cursor = tier.wait(tier.ranks.mark_above(0, ME, above, cursor)).unwrap();
+        steps += 1;
+        // Meanwhile nothing above is taken to be safe, and whoever takes over sees the difference again.
+        if cursor.is_none() {
+            break;
+        }
+        assert_eq!(persisted(&tier, &[(weekly.clone(), above + 1)]), [Persisted::NotYet]);
+        assert_eq!(tier.look().persisted, before.persisted);
+    }
+    assert!(steps > 3, "in steps");
+    let look = tier.look();
+    assert_eq!((look.dirty, look.persisted, look.oldest), (3000, above, Some(above + 1)));
+    let claim = tier.wait(tier.ranks.claim(0, ME, LONG, 100, 1 << 20)).unwrap().unwrap();
+    assert_eq!((claim.persisted, claim.watermark), (above, above), "until the last of them is stored");
+    assert_eq!(tier.flush().rows.len(), 3000);
+    assert_eq!(tier.look().persisted, before.sequence);
+    assert_eq!(persisted(&tier, &[(weekly, above + 1)]), [Persisted::Yes]);
+    tier.close();
+}
