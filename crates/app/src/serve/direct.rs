@@ -14,6 +14,7 @@ use hiscore_api::service::{Health, Service};
 use hiscore_config::ServeSettings;
 use hiscore_rank::redis::{Deployment, Options as RedisOptions, RedisRanks, RedisUrl};
 use hiscore_store::Store;
+use hiscore_store::embedded::Kept;
 use hiscore_store::mongo::{MongoOptions, MongoStore};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -59,7 +60,7 @@ impl DirectServer {
         let url = url("redis-url", settings.redis_url.as_ref(), settings.redis_url_file.as_ref())?;
         let redis =
             url.parse().map_err(|error| ServeError::Url { setting: "redis-url", why: format!("{error}") })?;
-        let store = store(&settings).await?;
+        let store = store(&settings)?;
         let listener = bind(&settings).await?;
         Ok(Self { settings, redis, store, listener })
     }
@@ -218,7 +219,16 @@ fn url(setting: &'static str, url: Option<&String>, file: Option<&PathBuf>) -> R
     Ok(text.to_owned())
 }
 
-async fn store(settings: &ServeSettings) -> Result<Arc<dyn Store>, ServeError> {
+/// MongoDB, or without one the data folder, which one process has to itself.
+fn store(settings: &ServeSettings) -> Result<Arc<dyn Store>, ServeError> {
+    if !settings.has_mongodb() {
+        let cache = usize::try_from(settings.cache).unwrap_or(usize::MAX);
+        let kept = Kept::open_folder(&settings.data_dir, cache).map_err(|error| ServeError::Open {
+            folder: settings.data_dir.display().to_string(),
+            error,
+        })?;
+        return Ok(Arc::new(kept));
+    }
     let refused =
         |why: hiscore_store::StoreError| ServeError::Url { setting: "mongodb-url", why: why.to_string() };
     let url = url("mongodb-url", settings.mongodb_url.as_ref(), settings.mongodb_url_file.as_ref())?;
