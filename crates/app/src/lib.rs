@@ -1,7 +1,8 @@
 //! The stages of hiscore in the order of a score's path, and their wiring.
 //!
 //! [`submit`] judges and syncs, [`coalesce`] carries what is dirty into the store, [`scoreboard`] shows it.
-//! [`serve`] wires them; it is the only place that names a backend.
+//! [`serve`] wires them; it and [`transfer`], which carries data from one profile into another, are the only places that
+//! name a backend.
 
 pub mod coalesce;
 pub mod deployment;
@@ -15,3 +16,4 @@ pub mod scoreboard;
 pub mod serve;
 pub mod service;
 pub mod submit;
+pub mod transfer;

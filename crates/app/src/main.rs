@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hiscore::healthy::healthy;
 use hiscore::serve::Server;
+use hiscore::transfer;
 use hiscore_config::{Command, Failure, LogFormat, ServeSettings, SimulateSettings};
 use hiscore_simulate::Console;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +30,14 @@ fn main() -> ExitCode {
         }
         Ok(Command::Healthy(url)) => in_runtime(async move { healthy(&url).await.map(|()| 0) }),
         Ok(Command::Serve(settings)) => in_runtime(serve(*settings)),
+        Ok(Command::Export(settings)) => in_runtime(async move {
+            let done = transfer::export::export(&settings, std::io::stdout().lock()).await;
+            done.map(|()| 0).map_err(|error| error.to_string())
+        }),
+        Ok(Command::Import(settings)) => in_runtime(async move {
+            let done = transfer::import::import(&settings).await;
+            done.map(|()| 0).map_err(|error| error.to_string())
+        }),
         Ok(Command::Simulate(settings)) => in_runtime(simulate(*settings)),
         Err(failure) => {
             eprint!("{}", failure.message);

@@ -3,7 +3,9 @@
 //! Ranks are counted there, in time proportional to the players that stand before. That is what a reader of last
 //! season's hundredth page, or of a board during an outage, waits for; nobody who submits does.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hiscore_api::service::{BoardError, Page, Row, Start, Trouble};
 use hiscore_score::{
@@ -11,14 +13,20 @@ use hiscore_score::{
 };
 use hiscore_store::Store;
 use hiscore_store::contract::{From, StoreError};
+use parking_lot::Mutex;
 
 /// So many players asked for at once are told their ranks; of more, only what they have. Each rank is a count.
 const RANKED_AT_ONCE: usize = 100;
 
+/// A count is good for so long: it takes time in proportion to the players, and whoever follows a board asks often.
+const COUNT_LASTS: Duration = Duration::from_secs(5);
+/// Counts that are remembered.
+const COUNTS: usize = 1_000;
+
 /// Reads from the store.
-#[derive(Clone)]
 pub struct Stored {
     store: Arc<dyn Store>,
+    counts: Mutex<HashMap<Season, (Instant, u64)>>,
 }
 
 impl std::fmt::Debug for Stored {
@@ -69,7 +77,7 @@ impl Reading {
 impl Stored {
     /// Reads from `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, counts: Mutex::default() }
     }
 
     /// A board, as the store has it.
@@ -78,9 +86,20 @@ impl Stored {
         Ok(boards.into_iter().find(|board| board.id == *id).map(|board| board.leaderboard))
     }
 
-    /// How many players a season has.
+    /// How many players a season has, or had a few seconds ago.
     pub async fn count(&self, season: &Season) -> Result<u64, BoardError> {
-        self.store.count(season).await.map_err(away)
+        if let Some((at, count)) = self.counts.lock().get(season)
+            && at.elapsed() < COUNT_LASTS
+        {
+            return Ok(*count);
+        }
+        let count = self.store.count(season).await.map_err(away)?;
+        let mut counts = self.counts.lock();
+        if counts.len() >= COUNTS {
+            counts.clear();
+        }
+        counts.insert(season.clone(), (Instant::now(), count));
+        Ok(count)
     }
 
     /// A page from `start` on.

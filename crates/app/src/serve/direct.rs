@@ -223,10 +223,8 @@ fn url(setting: &'static str, url: Option<&String>, file: Option<&PathBuf>) -> R
 fn store(settings: &ServeSettings) -> Result<Arc<dyn Store>, ServeError> {
     if !settings.has_mongodb() {
         let cache = usize::try_from(settings.cache).unwrap_or(usize::MAX);
-        let kept = Kept::open_folder(&settings.data_dir, cache).map_err(|error| ServeError::Open {
-            folder: settings.data_dir.display().to_string(),
-            error,
-        })?;
+        let kept = Kept::open_folder(&settings.data_dir, cache)
+            .map_err(|error| ServeError::Open { folder: settings.data_dir.display().to_string(), error })?;
         return Ok(Arc::new(kept));
     }
     let refused =

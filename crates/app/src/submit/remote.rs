@@ -209,13 +209,14 @@ impl Submitter {
             }
             _ => None,
         });
-        let waited = self.waiting.wait(self.ranks.shard_of(id), reply.epoch, changes.collect());
-        match tokio::time::timeout_at(began + self.ack_timeout, waited).await {
-            Ok(Waited::Persisted) => Ok(Ack::Persisted),
-            Ok(Waited::Unknown) => Err(BoardError::Trouble(Trouble::Ambiguous(
-                "Redis failed over before it was in the store".into(),
+        let shard = self.ranks.shard_of(id);
+        let deadline = began + self.ack_timeout;
+        match self.waiting.wait(shard, reply.epoch, changes.collect(), deadline).await {
+            Waited::Persisted => Ok(Ack::Persisted),
+            Waited::NotYet => Ok(lower),
+            Waited::Unknown => Err(BoardError::Trouble(Trouble::Ambiguous(
+                "Redis failed or failed over before it was in the store".into(),
             ))),
-            Err(_) => Ok(lower),
         }
     }
 }

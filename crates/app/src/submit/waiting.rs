@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hiscore_rank::redis::{Persisted, RedisRanks};
 use hiscore_score::RecordKey;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// How often it is asked while somebody waits.
@@ -24,7 +26,9 @@ const ASKED_AT_ONCE: usize = 1_000;
 pub enum Waited {
     /// All of it is in the store.
     Persisted,
-    /// Redis began another epoch meanwhile: what was acknowledged there may be gone.
+    /// Not yet, and Redis has it still.
+    NotYet,
+    /// Redis began another epoch meanwhile, or cannot be asked: what was acknowledged there may be gone.
     Unknown,
 }
 
@@ -35,6 +39,8 @@ struct Waiter {
     epoch: u32,
     changes: Vec<(RecordKey, u64)>,
     answer: oneshot::Sender<Waited>,
+    /// Whether Redis said with the last look that it still has it.
+    seen: Arc<AtomicBool>,
 }
 
 /// Everybody who waits.
@@ -51,13 +57,26 @@ impl Waiting {
         Self { ranks, arrived: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Waits until these changes, judged in `epoch`, are in the store. Dropping the future gives up the place.
-    pub async fn wait(&self, shard: u16, epoch: u32, changes: Vec<(RecordKey, u64)>) -> Waited {
+    /// Waits until these changes, judged in `epoch`, are in the store, not beyond `deadline`. Dropping the future gives up
+    /// the place.
+    pub async fn wait(
+        &self,
+        shard: u16,
+        epoch: u32,
+        changes: Vec<(RecordKey, u64)>,
+        deadline: Instant,
+    ) -> Waited {
         let (answer, answered) = oneshot::channel();
-        self.arrived.lock().push(Waiter { shard, epoch, changes, answer });
+        // They were just judged there.
+        let seen = Arc::new(AtomicBool::new(true));
+        self.arrived.lock().push(Waiter { shard, epoch, changes, answer, seen: Arc::clone(&seen) });
         self.wake.notify_one();
-        // The task ends only with the process.
-        answered.await.unwrap_or(Waited::Unknown)
+        match tokio::time::timeout_at(deadline, answered).await {
+            // The task ends only with the process.
+            Ok(waited) => waited.unwrap_or(Waited::Unknown),
+            Err(_) if seen.load(Ordering::Relaxed) => Waited::NotYet,
+            Err(_) => Waited::Unknown,
+        }
     }
 
     /// Asks for those who wait, until shutdown. Run by one task.
@@ -96,7 +115,10 @@ impl Waiting {
             match self.ranks.persisted(shard, epoch, chunk).await {
                 Ok(part) => answers.extend(part),
                 // Redis is away or being reconciled: who waits goes on waiting, to its own time-out.
-                Err(_) => return group,
+                Err(_) => {
+                    group.iter().for_each(|waiter| waiter.seen.store(false, Ordering::Relaxed));
+                    return group;
+                }
             }
         }
         let mut answers = answers.into_iter();
@@ -114,7 +136,10 @@ impl Waiting {
             match (unknown, waiter.changes.is_empty()) {
                 (true, _) => drop(waiter.answer.send(Waited::Unknown)),
                 (false, true) => drop(waiter.answer.send(Waited::Persisted)),
-                (false, false) => left.push(waiter),
+                (false, false) => {
+                    waiter.seen.store(true, Ordering::Relaxed);
+                    left.push(waiter);
+                }
             }
         }
         left
