@@ -62,7 +62,8 @@ pub struct StoredBoard {
 pub struct Writes<'a> {
     /// The shard.
     pub shard: u16,
-    /// Absolute states of records, tombstones too. No key twice.
+    /// Absolute states of records, tombstones too. No key twice. The board of each is in the store already or among
+    /// `boards`: a store orders by columns that have the directions in them. One of an unknown board fails by itself.
     pub rows: &'a [(RecordKey, Record)],
     /// Absolute states of boards. No name twice.
     pub boards: &'a [StoredBoard],
@@ -75,7 +76,8 @@ pub struct Written {
     pub failed_rows: Vec<(usize, String)>,
     /// The same of boards.
     pub failed_boards: Vec<(usize, String)>,
-    /// How many found a state in the store that was not older, and left it.
+    /// How many rows and boards found a state in the store that was not older, and left it. What was repeated inside
+    /// after a broken connection counts here too.
     pub superseded: u64,
 }
 
@@ -97,7 +99,7 @@ pub enum From {
     Skip(u64),
     /// Right after a place.
     After(OrderKey),
-    /// Right before a place, going up; the rows still come in rank order.
+    /// Right before a place: the last rows before it, in rank order like all.
     Before(OrderKey),
 }
 
@@ -120,7 +122,9 @@ pub enum StoreError {
 /// - The guard: a state never replaces one of the same or a higher [`Position`].
 /// - Every method may be called by many at once, and a dropped future leaves nothing that a repetition does not mend.
 /// - Names are data: `$score`, `a.b` and `__proto__` are stored as they are.
-/// - What was stored is read back equal, metadata to the byte.
+/// - What was stored is read back equal, metadata to the byte. Sequences and counts are at most 2^63 − 1; a row beyond
+///   fails by itself. As the end of a range any position is fine.
+/// - Every method gives up by itself after a while.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The deployment that the store is of; creates it as `wanted` if there is none. Of two that create it at once, both

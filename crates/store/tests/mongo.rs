@@ -174,6 +174,13 @@ fn what_it_refuses() {
         let found = store.get(&keys).await.unwrap();
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, false, true]);
 
+        // Indexes that somebody drops are made anew by the next who writes.
+        database.run_command(doc! { "dropIndexes": "records", "index": "*" }).await.unwrap();
+        let range = Position::ZERO..Position::new(9, 0);
+        let refused = store.between(0, range.clone(), None, 9).await;
+        assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+        assert_eq!(store.between(0, range, None, 9).await.unwrap().len(), 2);
+
         // What a newer hiscore wrote, and what nobody can read.
         records.update_one(doc! { "playerId": "one" }, doc! { "$set": { "format": 2 } }).await.unwrap();
         let Err(StoreError::Invalid(text)) = store.get(&keys).await else { panic!("it read format 2") };

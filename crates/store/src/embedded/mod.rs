@@ -3,6 +3,8 @@
 //! Where a record is, at any moment: *fresh* (changed since the funnel last claimed), else *in flight* (being
 //! written into the table), else in the table. Every change is in the journal before it is fresh, so what is in
 //! memory here can be lost at any time. Readers look in that order and see one consistent state of a record.
+//!
+//! [`kept`] is for a folder of its own: records without a journal.
 
 pub mod bytes;
 pub mod codec;

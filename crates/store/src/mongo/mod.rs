@@ -55,13 +55,13 @@ mod shards;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp};
 use mongodb::bson::raw::RawBson;
 use parking_lot::RwLock;
-use tokio::sync::OnceCell;
 
 use self::bulk::State;
 use self::link::Link;
@@ -94,7 +94,8 @@ impl Default for MongoOptions {
 #[derive(Debug)]
 pub struct MongoStore {
     link: Link,
-    prepared: OnceCell<()>,
+    /// Whether the indexes were seen to be there, and nothing since says that they are gone.
+    prepared: AtomicBool,
     /// Rules never change, so those that were seen once are known for good.
     rules: RwLock<HashMap<LeaderboardId, Rules>>,
 }
@@ -105,13 +106,28 @@ impl MongoStore {
     /// tokio's.
     pub fn connect(url: &str, options: MongoOptions) -> Result<Self, StoreError> {
         let link = Link::new(url, options)?;
-        Ok(Self { link, prepared: OnceCell::new(), rules: RwLock::default() })
+        Ok(Self { link, prepared: AtomicBool::new(false), rules: RwLock::default() })
     }
 
     /// Makes the indexes that are missing and sees that all are there. The first write does it too. On a database that
     /// has many records and no indexes it takes a while: `Unavailable` until they are built.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        self.prepared.get_or_try_init(|| indexes::prepare(&self.link)).await.copied()
+        indexes::prepare(&self.link).await?;
+        self.prepared.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    async fn prepared(&self) -> Result<(), StoreError> {
+        if self.prepared.load(Ordering::Acquire) { Ok(()) } else { self.prepare().await }
+    }
+
+    /// Passes on what an index was asked for. A refusal may be because somebody dropped the index, or put a copy of
+    /// the database in place that has none: the next who writes looks again.
+    fn by_index<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(answer, Err(StoreError::Invalid(_))) {
+            self.prepared.store(false, Ordering::Release);
+        }
+        answer
     }
 
     /// Whether a server that takes writes answers.
@@ -168,7 +184,7 @@ impl Store for MongoStore {
     }
 
     async fn write(&self, writes: Writes<'_>) -> Result<Written, StoreError> {
-        self.prepare().await?;
+        self.prepared().await?;
         let mut written = Written::default();
         let mut states = Vec::with_capacity(writes.boards.len());
         for (at, board) in writes.boards.iter().enumerate() {
@@ -233,8 +249,8 @@ impl Store for MongoStore {
         limit: usize,
     ) -> Result<Vec<(RecordKey, Record)>, StoreError> {
         // An index that is not there yet cannot be asked.
-        self.prepare().await?;
-        reads::between(&self.link, shard, range, after, limit).await
+        self.prepared().await?;
+        self.by_index(reads::between(&self.link, shard, range, after, limit).await)
     }
 
     async fn get(&self, keys: &[RecordKey]) -> Result<Vec<Option<Record>>, StoreError> {
@@ -242,7 +258,7 @@ impl Store for MongoStore {
     }
 
     async fn count(&self, season: &Season) -> Result<u64, StoreError> {
-        reads::count(&self.link, season).await
+        self.by_index(reads::count(&self.link, season).await)
     }
 
     async fn walk(
@@ -252,11 +268,11 @@ impl Store for MongoStore {
         from: &From,
         limit: usize,
     ) -> Result<Vec<(PlayerId, Record)>, StoreError> {
-        reads::walk(&self.link, season, rules, from, limit).await
+        self.by_index(reads::walk(&self.link, season, rules, from, limit).await)
     }
 
     async fn before(&self, season: &Season, rules: &Rules, place: &OrderKey) -> Result<u64, StoreError> {
-        reads::before(&self.link, season, rules, place).await
+        self.by_index(reads::before(&self.link, season, rules, place).await)
     }
 
     async fn scan(
