@@ -46,7 +46,8 @@ clean() {
 trap clean EXIT
 trap 'exit 130' INT TERM
 
-# Waits for a condition; says which one did not come.
+# Waits for a condition; says which one did not come. A condition reads what it is piped to the end: `grep -q` would not,
+# and whoever writes into it would fail.
 eventually() {
     local seconds=$1 what=$2 end
     shift 2
@@ -79,16 +80,17 @@ mongosh_eval() { # on whichever member is primary
 }
 
 step "make deploy"
-"$deploy" up
+quietly() { "$@" >"$folder/said" 2>&1 || { cat "$folder/said" >&2; fail "$*"; }; }
+quietly "$deploy" up
 # shellcheck disable=SC2046 # one word a container
 docker inspect $(docker ps --all --quiet) | python3 "$here/checks.py" confined
 
 # Nobody pulls Grafana or an exporter for MongoDB here.
-MONITORING=1 "$deploy" compose up -d prometheus redis-exporter 2>/dev/null
+MONITORING=1 quietly "$deploy" compose up -d prometheus redis-exporter
 
 board=http://127.0.0.1:8080 ingest=http://127.0.0.1:8081
 step "players play; then MongoDB is killed, all of it"
-inside "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 500ms \
+inside "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
     --duration "${PLAY:-75s}" --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
 player=$!
 acknowledged() { checks gauge "http://$(address ingest):8080" hiscore_submissions_total; }
@@ -115,12 +117,12 @@ is_primary redis-1 || fail "redis-1 should be primary, and $(primary) is"
 docker kill "$(container redis-1)" >/dev/null
 eventually 40 "the Sentinels make redis-2 primary" is_primary redis-2
 docker start "$(container redis-1)" >/dev/null
-replicates() { docker exec "$(container redis-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli info replication' | tr -d '\r' | grep -qx 'master_link_status:up'; }
+replicates() { docker exec "$(container redis-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli info replication' | tr -d '\r' | grep -x 'master_link_status:up'; }
 eventually 30 "redis-1 replicates redis-2" replicates
 
 step "a third ingest"
-"$deploy" compose up -d --no-recreate --scale ingest=3 ingest 2>/dev/null
-three() { inside curl -sf "http://$(address proxy):8404/metrics" | grep -qx 'haproxy_backend_active_servers{proxy="ingest"} 3'; }
+quietly "$deploy" compose up -d --no-recreate --scale ingest=3 ingest
+three() { inside curl -sf "http://$(address proxy):8404/metrics" | grep -x 'haproxy_backend_active_servers{proxy="ingest"} 3'; }
 eventually 60 "the proxy finds it" three
 
 step "the game ends"
@@ -145,14 +147,14 @@ LC_ALL=C eventually 20 "documents equal records" same || true
 echo "500 documents, equal to the score board's records"
 
 step "down and up again, the data kept"
-"$deploy" down
-"$deploy" up >/dev/null
+quietly "$deploy" down
+quietly "$deploy" up
 is_primary redis-2 || fail "redis-2 was primary and is not any more"
 cp "$folder/shown" "$folder/before"
 LC_ALL=C eventually 30 "the same records as before" same
 cmp "$folder/before" "$folder/shown" || fail "records changed over a restart"
 
 [ -z "${KEEP:-}" ] || { echo "DOCKER_HOST=$DOCKER_HOST; nsenter --net --target $(pgrep --parent "$engine_holder" | head -1); Enter ends it"; read -r _; }
-"$deploy" down --volumes
+quietly "$deploy" down --volumes
 [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet --filter label=com.docker.compose.project=hiscore)" ] || fail "something is left"
 step "all of it holds"
