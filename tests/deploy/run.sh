@@ -89,6 +89,13 @@ docker inspect $(docker ps --all --quiet) | python3 "$here/checks.py" confined
 MONITORING=1 quietly "$deploy" compose up -d prometheus redis-exporter
 
 board=http://127.0.0.1:8080 ingest=http://127.0.0.1:8081
+inside curl -sf $board/ | grep '<title>' >/dev/null || fail "no page on $board"
+# It stays open once it is accepted, so curl ends by its own limit.
+inside curl -s --max-time 2 -o /dev/null -D "$folder/upgraded" -H 'Connection: Upgrade' -H 'Upgrade: websocket' \
+    -H 'Sec-WebSocket-Version: 13' -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' \
+    -H 'Sec-WebSocket-Protocol: graphql-transport-ws' $board/graphql || true
+grep -q '^HTTP/1.1 101' "$folder/upgraded" || fail "no WebSocket on $board"
+
 step "players play; then MongoDB is killed, all of it"
 inside "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
     --duration "${PLAY:-75s}" --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
