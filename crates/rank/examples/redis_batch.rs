@@ -14,7 +14,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hiscore_rank::redis::{Deployment, Opening, Options, RedisRanks, Request, Work};
 use hiscore_score::{LeaderboardId, Operator, PlayerId, Rules, Score, Stamp, Submission, SubmissionId};
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     options.prefix = "measure".into();
     let ranks = RedisRanks::start(options);
     open(&ranks).await?;
+    let run = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     for (name, operator, keyed, rank) in [
         ("best", Operator::Best, false, false),
         ("increment", Operator::Increment, false, false),
@@ -39,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("increment with both ranks", Operator::Increment, false, true),
     ] {
         for tasks in [1, 8] {
-            let board = LeaderboardId::new(&format!("{name} {tasks} {:?}", Instant::now()))?;
+            let board = LeaderboardId::new(&format!("{name} {tasks} {run}"))?;
             let rules = Rules { operator, ..Rules::default() };
             ranks.submit(request(&board, vec![Work::Create { rules }], false)).await?;
             let begun = Instant::now();
@@ -103,7 +104,8 @@ fn request(board: &LeaderboardId, works: Vec<Work>, rank: bool) -> Request {
 /// The update number `number` of a task: players and scores in an order that looks like chance.
 fn work(task: usize, number: usize, players: usize, keyed: bool) -> Result<Work, String> {
     let mixed = (number * 8 + task).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
-    let player = PlayerId::new(&format!("player-{:07}", mixed % players)).map_err(|error| error.to_string())?;
+    let player =
+        PlayerId::new(&format!("player-{:07}", mixed % players)).map_err(|error| error.to_string())?;
     let id = { keyed.then(|| SubmissionId::new(&format!("{task}-{number}"))) }.transpose();
     let id = id.map_err(|error| error.to_string())?;
     let score = Score::new((mixed % 1_000) as i64).map_err(|error| error.to_string())?;

@@ -87,7 +87,9 @@ pub struct Submitted {
     pub outcome: Outcome,
     /// The season it was judged in.
     pub version: VersionId,
-    /// The record's position after it: for a duplicate, that of what is there.
+    /// The record's position after it: for a duplicate, that of what is there. For a duplicate of a player without a record
+    /// on this season it is the position of the earlier season's record that had the id, or [`Position::ZERO`] once
+    /// that is in the store alone; [`crate::redis::RedisRanks::persisted`] can be asked about it under this season's key.
     pub position: Position,
     /// What the player has after it, and when that was last changed, if wanted; `None` too for a duplicate of a player
     /// without a record.
@@ -133,7 +135,8 @@ pub enum CallError {
     /// It was sent, and no answer came: it may have been applied.
     #[error("no answer from Redis: {0}")]
     Ambiguous(String),
-    /// The lease of the shard is another's (or nobody's): stop working on it.
+    /// The lease of the shard is another's (or nobody's, after a release): stop working on it. One that has expired and that
+    /// nobody took is still held.
     #[error("the lease of shard {shard} is not held any more")]
     LeaseLost {
         /// Which.
@@ -162,7 +165,8 @@ pub struct PageView {
     pub board: BoardView,
     /// The season that was read.
     pub version: VersionId,
-    /// In the order that [`crate::Query`] promises, with the records.
+    /// In the order that [`crate::Query`] promises, with the records; their windows are left out (empty here), since no
+    /// reader needs them and they are most of a record.
     pub rows: Vec<(Placed, Record)>,
 }
 
@@ -195,7 +199,7 @@ pub struct Look {
     pub epoch: u32,
     /// The last sequence that was given.
     pub sequence: u64,
-    /// The watermark that the store was told last.
+    /// The watermark that the store was told last. After the store went back it stays until everything above is dirty again.
     pub persisted: u64,
     /// Records and boards that are dirty.
     pub dirty: u64,
@@ -283,7 +287,7 @@ pub struct Install {
     pub key: RecordKey,
     /// The state.
     pub record: Record,
-    /// Whether the store lacks it.
+    /// Whether the store lacks it. Its first sequence is then that of its position.
     pub dirty: bool,
 }
 
@@ -296,7 +300,7 @@ pub struct Opening {
     pub epoch: u32,
     /// Stamps go on above this and above what Redis had.
     pub stamp: Stamp,
-    /// The store's watermark.
+    /// The store's watermark. If Redis was told a higher one, that is kept, and shows in the next [`Claim::persisted`].
     pub persisted: u64,
     /// What the shard is of from now on.
     pub deployment: Deployment,

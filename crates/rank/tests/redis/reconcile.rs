@@ -43,7 +43,8 @@ fn a_redis_that_was_not_reconciled_serves_nothing() {
         // The connections for readers and persisters find out each for itself that they were cut.
         until("the other connections to be made anew", PATIENCE, || {
             let connected = tier.wait(tier.ranks.look(&[0])).remove(0).is_ok();
-            (connected && tier.wait(tier.ranks.boards(0)) == Err(ReadError::Fenced { shard: 0 })).then_some(())
+            (connected && tier.wait(tier.ranks.boards(0)) == Err(ReadError::Fenced { shard: 0 }))
+                .then_some(())
         });
         let fenced = Err(ReadError::Fenced { shard: 0 });
         assert_eq!(tier.wait(tier.ranks.page(&daily, None, &Query::Count)), fenced);

@@ -82,15 +82,15 @@ local function load_board(base, id)
   return packed and parse_board(id, packed)
 end
 
--- A command with very many arguments, in chunks (of an even number, since they may be pairs).
-local function call_many(arguments, ...)
-  local n = #arguments
-  local head = { ... }
-  for from = 1, n, CHUNK do
-    local chunk = {}
-    for i = 1, #head do chunk[i] = head[i] end
-    for i = from, math.min(from + CHUNK - 1, n) do chunk[#chunk + 1] = arguments[i] end
-    call(unpack(chunk))
+-- A command with a key, perhaps an option, and very many arguments (an even number in each chunk, since they may be pairs).
+local function call_many(arguments, name, key, option)
+  for from = 1, #arguments, CHUNK do
+    local upto = math.min(from + CHUNK - 1, #arguments)
+    if option then
+      call(name, key, option, unpack(arguments, from, upto))
+    else
+      call(name, key, unpack(arguments, from, upto))
+    end
   end
 end
 

@@ -36,9 +36,13 @@ local function directed(number, order)
   return number
 end
 
+local function member(b, player, subscore, reached)
+  local second = directed(subscore, b.sub)
+  return pack('>Bi7I7', second >= 0 and 1 or 0, second, reached) .. player
+end
+
 local function member_of(b, player, r)
-  local second = directed(r.sub, b.sub)
-  return pack('>Bi7I7', second >= 0 and 1 or 0, second, r.reached) .. player
+  return member(b, player, r.sub, r.reached)
 end
 
 -- What a window knows of a key (id 16, body 8, time 7). From the newest, as the law does.
@@ -122,7 +126,6 @@ local function record_of(base, b, player)
   if packed == nil then packed = call('HGET', b.rows, player) end
   if packed then
     r = decode(packed)
-    if r.live then r.member = member_of(b, player, r) end
   else
     r = { era = 0, seq = 0, index = 0, deleted = 0, updated = 0 }
     inherit(base, b, r, player)

@@ -38,7 +38,11 @@ local function parse_requests(args)
   local requests, at = {}, 1
   while at <= #args do
     local flags, count, from = unpack_('>BH', args[at])
-    local request = { flags = flags, board = sub(args[at], from), works = {} }
+    local has = function(flag) return bit.band(flags, flag) ~= 0 end
+    local request = {
+      board = sub(args[at], from), works = {}, auto_create = has(AUTO_CREATE), record = has(WANT_RECORD),
+      rank = has(WANT_RANK), previous = has(WANT_PREVIOUS), ranks = has(WANT_RANK + WANT_PREVIOUS), wake = has(WAKE)
+    }
     for i = 1, count do
       request.works[i] = parse_work(args[at + i])
     end
@@ -59,13 +63,14 @@ local function flush(S, b)
     local r = b.records[player]
     marks[2 * i - 1], marks[2 * i] = r.first, tag .. player
     rows[2 * i - 1], rows[2 * i] = player, encode(r)
-    local member = r.live and member_of(b, player, r) or nil
-    if r.member and (r.member ~= member or r.placed ~= r.score) then gone[#gone + 1] = r.member end
-    if member and (r.member ~= member or r.placed ~= r.score) then
-      placed[#placed + 1] = directed(r.score, b.sort)
-      placed[#placed + 1] = member
+    if r.moved then
+      if r.was then gone[#gone + 1] = member(b, player, r.was, r.was_reached) end
+      if r.live then
+        placed[#placed + 1] = directed(r.score, b.sort)
+        placed[#placed + 1] = member_of(b, player, r)
+      end
     end
-    r.member, r.first = member, nil
+    r.first, r.moved, r.was = nil, nil, nil
     if r.kept then
       kept[#kept + 1], r.kept = player, nil
     end
@@ -85,17 +90,17 @@ local function touch(S, b, player, r, stamp)
   if not r.first then
     r.first = stamp
     b.changed[#b.changed + 1] = player
-    -- What the order has: the score that goes with r.member.
-    r.placed = r.member and r.score or nil
+    -- Where the order has it.
+    if r.live then r.was, r.was_reached = r.sub, r.reached end
   end
   r.era, r.seq, r.index, r.updated = S.epoch, stamp, 0, stamp
   b.last = stamp
 end
 
-local function submitted(b, r, outcome, flags, player, previous)
+local function submitted(b, player, r, outcome, want, previous)
   local rank, at, record = 0, r, ''
-  if bit.band(flags, WANT_RANK) ~= 0 and r.member then rank = call('ZRANK', b.order, r.member) + 1 end
-  if bit.band(flags, WANT_RECORD) ~= 0 and r.live then
+  if want.rank and r.live then rank = call('ZRANK', b.order, member_of(b, player, r)) + 1 end
+  if want.record and r.live then
     record = pack('>I7', r.updated) .. pack(LIVE, r.score, r.sub, r.num, r.created, r.reached, #r.metadata) .. r.metadata
   end
   -- A duplicate of a player who brought only a window: where that was filed.
@@ -132,17 +137,17 @@ local function outside(number)
   return number > LAST or number < -LAST
 end
 
-local function judge_submit(S, b, w, flags)
+local function judge_submit(S, b, w, want)
   -- So that ranks are those of this very moment.
-  if bit.band(flags, WANT_RANK + WANT_PREVIOUS) ~= 0 then flush(S, b) end
+  if want.ranks then flush(S, b) end
   local r = record_of(S.base, b, w.player)
   local previous
-  if bit.band(flags, WANT_PREVIOUS) ~= 0 and r.member then previous = call('ZRANK', b.order, r.member) + 1 end
+  if want.previous and r.live then previous = call('ZRANK', b.order, member_of(b, w.player, r)) + 1 end
   if w.key then
     local known = seen(r.window, w.key)
     if known == DUPLICATE then
       S.again = true
-      return submitted(b, r, AGAIN, flags, w.player, previous)
+      return submitted(b, w.player, r, AGAIN, want, previous)
     elseif known ~= NEW then
       return REFUSED[known]
     end
@@ -154,10 +159,10 @@ local function judge_submit(S, b, w, flags)
   end
   touch(S, b, w.player, r, stamp)
   local outcome = score_into(S, b, w, r, stamp)
-  if outcome == IMPROVED then b.revision = stamp end
+  if outcome == IMPROVED then b.revision, r.moved = stamp, true end
   if w.key then r.window = file(r.window, w.key, stamp, S.window) end
-  if bit.band(flags, WANT_RANK + WANT_PREVIOUS) ~= 0 then flush(S, b) end
-  return submitted(b, r, outcome, flags, w.player, previous)
+  if want.ranks then flush(S, b) end
+  return submitted(b, w.player, r, outcome, want, previous)
 end
 
 local function judge_delete(S, b, w)
@@ -169,7 +174,7 @@ local function judge_delete(S, b, w)
   local stamp = next_stamp(S)
   if not stamp then return EXHAUSTED end
   touch(S, b, w.player, r, stamp)
-  r.live, r.deleted, b.revision = nil, stamp, stamp
+  r.live, r.moved, r.deleted, b.revision = nil, true, stamp, stamp
   return pack('>BBI4I7I4', 1, 1, r.era, r.seq, r.index)
 end
 
@@ -248,7 +253,7 @@ local function judge(S, request, w)
     b = create(S, request.board, w)
     return b and board_done(b) or EXHAUSTED
   end
-  if not b and w.kind == 'S' and bit.band(request.flags, AUTO_CREATE) ~= 0 then
+  if not b and w.kind == 'S' and request.auto_create then
     -- Only a submission that is taken creates a board: of an id with the time 0 nobody can tell whether it fell out.
     if w.key and seen('', w.key) ~= NEW then return REFUSED[EXPIRED] end
     -- BEST, the largest first.
@@ -256,7 +261,7 @@ local function judge(S, request, w)
     if not b then return EXHAUSTED end
   end
   if not b then return NOT_FOUND end
-  if w.kind == 'S' then return judge_submit(S, b, w, request.flags) end
+  if w.kind == 'S' then return judge_submit(S, b, w, request) end
   if w.kind == 'D' then return judge_delete(S, b, w) end
   return judge_reset(S, b, w)
 end
@@ -269,14 +274,18 @@ local function submit(keys, args)
   for i = 1, #requests do
     local request, started = requests[i], S.stamp
     local b = board_of(S, request.board)
-    if b then fetch(b, request.works) end
+    if b then
+      fetch(b, request.works)
+      -- While a Cluster moves the slot, this raises an error if one of them has gone ahead: before anything is written.
+      call('EXISTS', S.base .. 'd', b.rows, b.order)
+    end
     for j = 1, #request.works do
       out[#out + 1] = judge(S, request, request.works[j])
     end
     b = board_of(S, request.board)
     if b then flush(S, b) end
     -- A retry waits for the store like the first.
-    if bit.band(request.flags, WAKE) ~= 0 then wake = true end
+    wake = wake or request.wake
   end
   if S.stamp ~= before then call('HSET', S.meta, 'stamp', S.stamp) end
   if wake then call('HSET', S.meta, 'wake', 1) end
