@@ -124,7 +124,7 @@ pub enum StoreError {
 /// - Names are data: `$score`, `a.b` and `__proto__` are stored as they are.
 /// - What was stored is read back equal, metadata to the byte. Sequences and counts are at most 2^63 − 1; a row beyond
 ///   fails by itself. As the end of a range any position is fine.
-/// - Every method gives up by itself after a while.
+/// - A method that waits for a server gives up by itself after a while.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The deployment that the store is of; creates it as `wanted` if there is none. Of two that create it at once, both

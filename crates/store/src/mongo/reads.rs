@@ -207,7 +207,7 @@ pub(super) async fn count(link: &Link, season: &Season) -> Result<u64, StoreErro
     count_by(link, in_order(season)).await
 }
 
-/// Players before a place: in proportion to them, about half a microsecond each.
+/// Players before a place: in proportion to them, about a microsecond each.
 pub(super) async fn before(
     link: &Link,
     season: &Season,
