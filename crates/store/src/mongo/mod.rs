@@ -41,7 +41,8 @@
 //!
 //! Every write is acknowledged by a majority, journaled, whatever the URL says. `update` commands are unordered bulks of
 //! pipelines that hold the guard (see `bulk.rs`); every command may be repeated, and is, when a primary steps down or a
-//! connection breaks in the middle, until the time-out of the operation. Nothing is used that 6, 7 and 8 do not all have; it was run on 6.0.
+//! connection breaks in the middle, until the time-out of the operation. Nothing is used that 6, 7 and 8 do not all have;
+//! it was run on 6.0.
 //!
 //! What a bulk costs is at the head of `examples/mongo.rs`, with the command that measures it.
 
