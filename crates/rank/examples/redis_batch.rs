@@ -8,7 +8,11 @@
 //! The arguments: the URL, works in a request, and players. The Redis must be one to play with: its shard 0 under the prefix
 //! `measure` is opened anew. It prints a line for each kind of request, with one request under way and with eight.
 //!
-//! MEASURED
+//! Measured (Redis 7.0.15, batches of 100, 20,000 players) on a machine of two cores on which some twenty other busy processes
+//! ran, so by the processor time of Redis (`INFO cpu`, before and after) and not by the clock: `best` takes 16 µs an update,
+//! all of Redis included, which is 62,000 updates/s of one core. A minimal function that does for each update one `HGET`,
+//! one `HSET`, one `ZREM` and two `ZADD`, and judges nothing, took 11 to 15 µs in the same minutes. The lines that are
+//! printed are by the clock, and mean something only on a machine at rest.
 
 #![allow(clippy::print_stdout, reason = "a tool that prints what it measured")]
 

@@ -14,7 +14,9 @@ use percent::decode;
 ///   User and password are those of the servers; of the Sentinels, `sentinel_user` and `sentinel_password` after a `?`.
 /// - `redis-cluster://[user:password@]host[:port],host[:port]...`: a Cluster, found by any of these.
 ///
-/// The same with `rediss` for TLS, which the Sentinels are then spoken to with, too. User and password may be percent-encoded.
+/// The same with `rediss` for TLS, which the Sentinels are then spoken to with, too. Certificates are checked against those
+/// that the system trusts, or those in the file that the environment names as `SSL_CERT_FILE`. User and password may be
+/// percent-encoded.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl {
     pub(super) kind: Kind,
