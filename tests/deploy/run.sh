@@ -98,34 +98,34 @@ grep -q '^HTTP/1.1 101' "$folder/upgraded" || fail "no WebSocket on $board"
 
 step "players play; then MongoDB is killed, all of it"
 inside "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
-    --duration "${PLAY:-75s}" --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
+    --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
 player=$!
 acknowledged() { checks gauge "http://$(address ingest):8080" hiscore_submissions_total; }
 several() { [ "$(acknowledged | cut -d. -f1)" -ge "$1" ]; }
-eventually 30 "submissions arrive" several 2000
+eventually 60 "submissions arrive" several 2000
 members="$(container mongodb-1) $(container mongodb-2) $(container mongodb-3)"
 # shellcheck disable=SC2086 # one word a container
 docker kill $members >/dev/null
 down=$SECONDS
 before=$(acknowledged | cut -d. -f1)
 more_dirty() { [ "$(persisted_of hiscore_funnel_oldest_dirty_age_seconds | cut -d. -f1)" -ge 12 ]; }
-eventually 40 "what changed waits for MongoDB" more_dirty
-several $((before + 1000)) || fail "players noticed that MongoDB is away: $before, then $(acknowledged)"
+eventually 90 "what changed waits for MongoDB" more_dirty
+eventually 30 "players do not notice that MongoDB is away" several $((before + 1000))
 # shellcheck disable=SC2086
 docker start $members >/dev/null
 step "MongoDB is back after $((SECONDS - down)) s"
 caught_up() { [ "$(persisted_of hiscore_funnel_oldest_dirty_age_seconds | cut -d. -f1)" -lt 5 ]; }
-eventually 60 "the funnel catches up" caught_up
+eventually 90 "the funnel catches up" caught_up
 
 step "the Redis primary is killed"
 primary() { docker exec "$(container sentinel-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli -p 26379 sentinel get-master-addr-by-name hiscore' | head -1; }
 is_primary() { [ "$(primary)" = "$(address "$1")" ]; }
 is_primary redis-1 || fail "redis-1 should be primary, and $(primary) is"
 docker kill "$(container redis-1)" >/dev/null
-eventually 40 "the Sentinels make redis-2 primary" is_primary redis-2
+eventually 60 "the Sentinels make redis-2 primary" is_primary redis-2
 docker start "$(container redis-1)" >/dev/null
 replicates() { docker exec "$(container redis-1)" sh -c 'REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli info replication' | tr -d '\r' | grep -x 'master_link_status:up'; }
-eventually 30 "redis-1 replicates redis-2" replicates
+eventually 60 "redis-1 replicates redis-2" replicates
 
 step "a third ingest"
 quietly "$deploy" compose up -d --no-recreate --scale ingest=3 ingest
@@ -133,6 +133,7 @@ three() { inside curl -sf "http://$(address proxy):8404/metrics" | grep -x 'hapr
 eventually 60 "the proxy finds it" three
 
 step "the game ends"
+kill -TERM "$player"
 wait "$player" || { cat "$folder/played"; fail "the simulator is not content"; }
 player=
 cat "$folder/played"
@@ -155,6 +156,8 @@ echo "500 documents, equal to the score board's records"
 
 step "down and up again, the data kept"
 quietly "$deploy" down
+unnamed=$(docker volume ls --quiet | grep -v '^hiscore_' || true)
+[ -z "$unnamed" ] || fail "volumes without a name are left behind: $unnamed"
 quietly "$deploy" up
 is_primary redis-2 || fail "redis-2 was primary and is not any more"
 cp "$folder/shown" "$folder/before"
