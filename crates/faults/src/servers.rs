@@ -1,5 +1,5 @@
-//! Real servers for tests: Redis alone, replicated, under Sentinels and in a Cluster, MongoDB replica sets, and a
-//! proxy to cut them off with.
+//! Real servers for tests: Redis alone, replicated, under Sentinels and in a Cluster, MongoDB replica sets,
+//! Kafka, RabbitMQ, and a proxy to cut them off with.
 //!
 //! Each has its own folder and free ports on 127.0.0.1, and is killed and removed when dropped. They are started,
 //! asked and awaited by blocking calls, so that a test of any runtime, or none, can use them. `scripts/servers.sh`
@@ -24,17 +24,22 @@ use std::path::{Path, PathBuf};
 
 mod cluster;
 mod daemon;
+mod kafka;
+mod kafka_wire;
 mod mongo;
 mod op_msg;
 mod proxy;
+mod rabbitmq;
 mod redis;
 mod resp;
 mod sentinel;
 
 pub use cluster::RedisCluster;
 pub use daemon::free_port;
+pub use kafka::Kafka;
 pub use mongo::Mongo;
 pub use proxy::Proxy;
+pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use resp::{Reply, Resp};
 pub use sentinel::Sentinels;
@@ -56,7 +61,8 @@ pub fn mongod() -> Option<PathBuf> {
     on_path("mongod").or_else(|| Some(tools()?.join("mongod")).filter(|path| is_file(path)))
 }
 
-/// Whether a test has to do without `name` (`redis-server` or `mongod`) and end here; it has been told why.
+/// Whether a test has to do without `name` (`redis-server`, `mongod`, `kafka` or `rabbitmq-server`) and end here; it
+/// has been told why.
 ///
 /// # Panics
 /// When it is missing and the environment says that it must not be.
@@ -65,6 +71,8 @@ pub fn missing(name: &str) -> bool {
     let found = match name {
         "redis-server" => redis_server(),
         "mongod" => mongod(),
+        "kafka" => kafka::folder(),
+        "rabbitmq-server" => rabbitmq::binary(),
         _ => panic!("no server of that name is known: {name}"),
     };
     if found.is_some() {
