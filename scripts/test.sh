@@ -46,5 +46,8 @@ phase "browser: the page in Chromium"
 phase "simulator: play, then account for every acknowledged submission"
 scripts/play.sh
 
+phase "deployment: everything in Docker, MongoDB and the Redis primary killed under load"
+tests/deploy/run.sh
+
 echo
 echo "All of it holds, in $((SECONDS - begun)) s."
