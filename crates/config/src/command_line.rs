@@ -5,10 +5,12 @@ use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
 use crate::setting::Setting;
-use crate::{SERVE_PREFIX, SIMULATE_PREFIX, serve_table, simulate};
+use crate::{SERVE_PREFIX, SIMULATE_PREFIX, serve_table, simulate, transfer};
 
 pub(crate) const SERVE: &str = "serve";
 pub(crate) const SIMULATE: &str = "simulate";
+pub(crate) const EXPORT: &str = "export";
+pub(crate) const IMPORT: &str = "import";
 pub(crate) const CONFIG: &str = "config";
 pub(crate) const CHECK: &str = "check";
 pub(crate) const PRINT: &str = "print";
@@ -47,6 +49,29 @@ update is accounted for.
 
 Exit code: 0 when nothing is missing, 1 when something is, 2 when the settings are wrong or no server answers.";
 
+const EXPORT_MORE: &str = "\
+Writes NDJSON on standard output: leaderboards, then every record of every season with all that makes retries safe, \
+deleted players too. Stop what serves the deployment first; an export is refused while it changes.
+
+Exit code: 0 when all of it was written, 1 when not, 2 when the settings are wrong.";
+
+const IMPORT_MORE: &str = "\
+The deployment must be empty, and no server may be using it. Every piece is checked before it is written. An import that was \
+cut off is not served from: run the same again and it goes on where it was. One that is complete is left alone.
+
+  hiscore export --data-dir hiscore-data | hiscore import --mongodb-url mongodb://...
+
+Exit code: 0 when all of it is there, 1 when not, 2 when the settings are wrong.";
+
+const REDIS_ZSET_MORE: &str = "\
+Members become players. Everything is checked before anything is written: scores must be integers within \
+\u{b1}(2^53 - 1), members valid player ids. All get the same moment, so that equal scores stand in the order of the \
+player ids. Nothing may write the sets meanwhile: they are read twice, and must be the same.
+
+  hiscore import redis-zset redis://127.0.0.1:6379 game:daily --leaderboard daily
+
+Exit code: 0 when all of it is there, 1 when not, 2 when the settings are wrong.";
+
 /// The whole command line.
 pub(crate) fn command() -> Command {
     Command::new("hiscore")
@@ -65,6 +90,16 @@ pub(crate) fn command() -> Command {
             table(Command::new(SIMULATE), simulate::TABLE, SIMULATE_PREFIX)
                 .about("Plays a game against a server and checks that no acknowledged score is missing")
                 .after_help(SIMULATE_MORE),
+        )
+        .subcommand(
+            transfer::exporting(Command::new(EXPORT))
+                .about("Writes everything that is in a data folder or a MongoDB as NDJSON")
+                .after_help(EXPORT_MORE),
+        )
+        .subcommand(
+            transfer::importing(Command::new(IMPORT), REDIS_ZSET_MORE)
+                .about("Puts an export, or sorted sets of a Redis, into an empty data folder or MongoDB")
+                .after_help(IMPORT_MORE),
         )
         .subcommand(
             Command::new(CONFIG)

@@ -5,7 +5,7 @@
 //! that is wrong and says what to do about it. Nothing is printed here, no server is touched, and the only file
 //! that is read is the configuration file.
 //!
-//! The way through: `command_line` is what clap knows, `serve_table` and `simulate` list the settings,
+//! The way through: `command_line` is what clap knows, `serve_table`, `simulate` and `transfer` list the settings,
 //! `setting` is one row of them, `file` reads the TOML, `layers` decides which value counts, and
 //! `printed` writes the file back.
 
@@ -17,6 +17,7 @@ mod serve;
 mod serve_table;
 mod setting;
 mod simulate;
+mod transfer;
 mod units;
 
 use std::ffi::OsString;
@@ -30,6 +31,7 @@ pub use crate::layers::Environment;
 use crate::layers::Resolved;
 pub use crate::serve::{ApiLimits, LogFormat, Roles, ServeSettings};
 pub use crate::simulate::SimulateSettings;
+pub use crate::transfer::{ExportSettings, ImportSettings, ImportSource, Place, SortedSet};
 pub use crate::units::{show_bytes, show_duration};
 
 const SERVE_PREFIX: &str = "HISCORE_";
@@ -42,6 +44,10 @@ pub enum Command {
     Serve(Box<ServeSettings>),
     /// Play against a server.
     Simulate(Box<SimulateSettings>),
+    /// Write a deployment out.
+    Export(Box<ExportSettings>),
+    /// Put one in.
+    Import(Box<ImportSettings>),
     /// Ask the server at this URL whether it is ready.
     Healthy(String),
     /// Print the GraphQL schema, which is not known here.
@@ -94,6 +100,12 @@ pub fn parse(
                 .map_err(|problems| failure(&problems, "hiscore simulate --help"))?;
             Ok(Command::Simulate(Box::new(resolved.settings)))
         }
+        Some((command_line::EXPORT, matches)) => transfer::export(matches, environment)
+            .map(|settings| Command::Export(Box::new(settings)))
+            .map_err(|problems| failure(&problems, "hiscore export --help")),
+        Some((command_line::IMPORT, matches)) => transfer::import(matches, environment)
+            .map(|settings| Command::Import(Box::new(settings)))
+            .map_err(|problems| failure(&problems, "hiscore import --help")),
         Some((command_line::CONFIG, matches)) => match matches.subcommand() {
             Some((command_line::CHECK, matches)) => {
                 serve_settings(matches, environment)?;

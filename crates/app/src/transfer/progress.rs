@@ -1,0 +1,69 @@
+//! How far it is, on standard error: one line that is written over on a terminal, else a line now and then.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use super::Counts;
+
+const ON_TERMINAL: Duration = Duration::from_millis(200);
+const ELSEWHERE: Duration = Duration::from_secs(10);
+
+/// Tells of one export or import.
+pub(super) struct Progress {
+    done: &'static str,
+    began: Instant,
+    told: Instant,
+    terminal: bool,
+    /// Whether a line that is to be written over stands there.
+    open: bool,
+}
+
+impl Progress {
+    /// `done` as in "imported".
+    pub(super) fn new(done: &'static str) -> Self {
+        let now = Instant::now();
+        let terminal = std::io::stderr().is_terminal();
+        Self { done, began: now, told: now, terminal, open: false }
+    }
+
+    /// Tells it if the last time was long enough ago.
+    pub(super) fn at(&mut self, counts: Counts) {
+        if self.told.elapsed() < if self.terminal { ON_TERMINAL } else { ELSEWHERE } {
+            return;
+        }
+        self.told = Instant::now();
+        let rate = counts.records as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let text = format!("{} so far: {counts}, {rate:.0}/s", self.done);
+        if self.terminal {
+            self.open = true;
+            say(&format!("\r{text}\x1b[K"));
+        } else {
+            say(&format!("{text}\n"));
+        }
+    }
+
+    /// Tells something else, on a line of its own.
+    pub(super) fn note(&mut self, text: &str) {
+        let end_of_line = if std::mem::take(&mut self.open) { "\n" } else { "" };
+        say(&format!("{end_of_line}{text}\n"));
+    }
+
+    /// Tells how it ended.
+    pub(super) fn end(mut self, counts: Counts) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.note(&format!("{}: {counts}, in {seconds:.1} s", self.done));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.open {
+            say("\n");
+        }
+    }
+}
+
+/// Nobody may be listening, which is no reason to stop.
+fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
