@@ -11,6 +11,8 @@ use hiscore_store::Store;
 use hiscore_store::contract::{DeploymentInfo, StoreError};
 use sha2::{Digest, Sha256};
 
+use crate::transfer::database::refuse_unfinished;
+
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Between two lines in the log about what is waited for.
@@ -82,7 +84,12 @@ async fn attempt(ranks: &RedisRanks, store: &dyn Store, wanted: &Deployment) -> 
         secret: secret_of(&wanted.id),
     };
     match store.deployment(&info).await {
-        Ok(there) => Ok(Deployment { id: there.id, shards: there.shards, window: there.window }),
+        Ok(there) => {
+            // An import marks the first shard first, and completes it last.
+            let first = store.shard(0).await.and_then(|first| refuse_unfinished(&first));
+            first.map_err(|error| error.to_string())?;
+            Ok(Deployment { id: there.id, shards: there.shards, window: there.window })
+        }
         Err(StoreError::Unavailable(why) | StoreError::Invalid(why)) => Err(why),
     }
 }

@@ -17,6 +17,7 @@ use hiscore_store::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
 use super::failpoint::reach;
 use super::{StepError, Tools};
 use crate::deployment::secret_of;
+use crate::transfer::database::refuse_unfinished;
 
 /// Epochs whose late writers are watched for.
 const STRAYS_KEPT: usize = 16;
@@ -48,6 +49,7 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         fits(there, &options.deployment)?;
     }
     let before = store.shard(shard).await?;
+    refuse_unfinished(&before)?;
     let here = &survey.look;
     let epoch = before.epoch.max(here.epoch) + 1;
     let state = ShardState { epoch, strays: strays(&before, here.epoch), ..before.clone() };
