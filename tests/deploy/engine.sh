@@ -44,10 +44,10 @@ engine_start() {
     done
 }
 
-# Runs a command where the published ports are.
-inside() {
-    nsenter --net --target "$(pgrep --parent "$engine_holder" | head -1)" -- "$@"
-}
+# Runs a command where the published ports are. `inside_exec` becomes that command, for those who start it in the
+# background and have to signal it.
+inside() { nsenter --net --target "$(pgrep --parent "$engine_holder" | head -1)" -- "$@"; }
+inside_exec() { exec nsenter --net --target "$(pgrep --parent "$engine_holder" | head -1)" -- "$@"; }
 
 engine_stop() {
     [ -n "$engine_holder" ] || return 0

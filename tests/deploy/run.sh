@@ -34,11 +34,23 @@ lacking=$(engine_lacks)
 "$here/stand-ins.sh" rootfs
 
 folder=$(mktemp -d)
+# What a person wants to see of a failure, before it is gone.
+tell_why() {
+    local name
+    [ ! -s "$folder/played" ] || { echo "-- the simulator said:"; cat "$folder/played"; }
+    docker ps --all --format '{{.Names}}: {{.Status}}' || true
+    for name in $(docker ps --all --format '{{.Names}}' | grep -E 'ingest|persist|scoreboard|proxy|init' || true); do
+        echo "-- the last of $name:"
+        docker logs --tail 8 "$name" 2>&1 | cut -c1-400
+    done
+    echo "-- the last of dockerd:"
+    tail -3 "$folder/docker/log"
+}
 clean() {
     local code=$?
     trap - EXIT
     [ -z "${player:-}" ] || kill -KILL "$player" 2>/dev/null || true
-    [ $code = 0 ] || { echo "-- the last of dockerd:" >&2; tail -3 "$folder/docker/log" >&2 || true; }
+    [ $code = 0 ] || tell_why >&2
     engine_stop
     rm -rf "$folder"
     exit $code
@@ -97,7 +109,7 @@ inside curl -s --max-time 2 -o /dev/null -D "$folder/upgraded" -H 'Connection: U
 grep -q '^HTTP/1.1 101' "$folder/upgraded" || fail "no WebSocket on $board"
 
 step "players play; then MongoDB is killed, all of it"
-inside "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
+inside_exec "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
     --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
 player=$!
 acknowledged() { checks gauge "http://$(address ingest):8080" hiscore_submissions_total; }
@@ -134,7 +146,7 @@ eventually 60 "the proxy finds it" three
 
 step "the game ends"
 kill -TERM "$player"
-wait "$player" || { cat "$folder/played"; fail "the simulator is not content"; }
+wait "$player" || fail "the simulator is not content"
 player=
 cat "$folder/played"
 
