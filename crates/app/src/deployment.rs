@@ -18,13 +18,35 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Between two lines in the log about what is waited for.
 const TOLD_EVERY: u32 = 20;
 
-/// A deployment that was made with other settings.
+/// How long a store is asked whether it belongs to what Redis has: one that is away is no reason not to start.
+const ASKED: Duration = Duration::from_secs(2);
+
+/// What is there does not fit.
 #[derive(Debug, thiserror::Error)]
-#[error("this deployment was created with --{setting} {there}, not {asked}; start with --{setting} {there}")]
-pub struct Mismatch {
-    setting: &'static str,
-    there: usize,
-    asked: usize,
+pub enum Mismatch {
+    /// The deployment was made with another setting.
+    #[error(
+        "this deployment was created with --{setting} {there}, not {asked}; start with --{setting} {there}"
+    )]
+    Setting {
+        /// Which.
+        setting: &'static str,
+        /// What it was made with.
+        there: usize,
+        /// What this process was told.
+        asked: usize,
+    },
+    /// Redis and the store are of two deployments.
+    #[error(
+        "Redis is of deployment {redis}, the store of deployment {store}; give both URLs of one deployment, or a \
+         --redis-prefix or a database that no other deployment has"
+    )]
+    Foreign {
+        /// What Redis has.
+        redis: String,
+        /// What the store has.
+        store: String,
+    },
 }
 
 /// The key of all cursors of a deployment: known to every process that knows the deployment, and to nobody outside.
@@ -45,7 +67,10 @@ pub async fn find(
     let mut tries = 0u32;
     loop {
         let why = match attempt(ranks, store.as_ref(), wanted).await {
-            Ok(found) => return check(found, wanted),
+            Ok(found) => {
+                let found = check(found, wanted)?;
+                return belongs(store.as_ref(), found).await;
+            }
             Err(why) => why,
         };
         if tries.is_multiple_of(TOLD_EVERY) {
@@ -77,13 +102,7 @@ async fn attempt(ranks: &RedisRanks, store: &dyn Store, wanted: &Deployment) -> 
             return Err(why);
         }
     }
-    let info = DeploymentInfo {
-        id: wanted.id.clone(),
-        shards: wanted.shards,
-        window: wanted.window,
-        secret: secret_of(&wanted.id),
-    };
-    match store.deployment(&info).await {
+    match store.deployment(&info(wanted)).await {
         Ok(there) => {
             // An import marks the first shard first, and completes it last.
             let first = store.shard(0).await.and_then(|first| refuse_unfinished(&first));
@@ -94,13 +113,26 @@ async fn attempt(ranks: &RedisRanks, store: &dyn Store, wanted: &Deployment) -> 
     }
 }
 
+/// What the store keeps of a deployment.
+pub fn info(of: &Deployment) -> DeploymentInfo {
+    DeploymentInfo { id: of.id.clone(), shards: of.shards, window: of.window, secret: secret_of(&of.id) }
+}
+
+/// Whether the store is of what was found, as far as it answers. Persisters ask again before they write.
+async fn belongs(store: &dyn Store, found: Deployment) -> Result<Deployment, Mismatch> {
+    match tokio::time::timeout(ASKED, store.deployment(&info(&found))).await {
+        Ok(Ok(there)) if there.id != found.id => Err(Mismatch::Foreign { redis: found.id, store: there.id }),
+        _ => Ok(found),
+    }
+}
+
 fn check(found: Deployment, wanted: &Deployment) -> Result<Deployment, Mismatch> {
     for (setting, there, asked) in [
         ("shards", usize::from(found.shards), usize::from(wanted.shards)),
         ("window", found.window, wanted.window),
     ] {
         if there != asked {
-            return Err(Mismatch { setting, there, asked });
+            return Err(Mismatch::Setting { setting, there, asked });
         }
     }
     Ok(found)

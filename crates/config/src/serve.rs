@@ -177,7 +177,7 @@ impl Default for ServeSettings {
             redis_wait: Duration::from_secs(1),
             mongodb_timeout: Duration::from_secs(10),
             lease_time: Duration::from_secs(10),
-            persist_batch: 2_000,
+            persist_batch: 1_000,
             persist_bytes: 4 << 20,
             ack_timeout: Duration::from_secs(5),
             shutdown_timeout: Duration::from_secs(10),

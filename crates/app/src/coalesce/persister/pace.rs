@@ -1,8 +1,9 @@
 //! How fast the store is written: few bulks at once, and none too early after a failure.
 //!
 //! A slow store gets fewer and larger bulks by itself, since what changes meanwhile coalesces; so a pause after a bulk is
-//! as long as the bulk took. A store that fails is tried again after a pause that doubles, with jitter, and by one shard
-//! at a time first.
+//! as long as the bulk took. A store that fails is tried again after a pause that doubles, with jitter, by one shard at a
+//! time and with half as many records each time: a bulk that takes longer than an operation may must not be all that is
+//! ever tried.
 
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// Bulks at once.
-const AT_ONCE: usize = 4;
+/// Bulks at once. Each holds its records several times over while it is made and sent.
+const AT_ONCE: usize = 2;
+/// A bulk is halved so often at most.
+const MOST_HALVINGS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
@@ -19,7 +22,16 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Pace {
     permits: Semaphore,
+    /// Held beside a permit while the store fails.
+    alone: Semaphore,
     state: Mutex<State>,
+}
+
+/// Leave to write a bulk; dropped when that is done.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
+    _alone: Option<SemaphorePermit<'a>>,
 }
 
 #[derive(Debug, Default)]
@@ -27,26 +39,35 @@ struct State {
     /// Why the last bulk failed, if it did.
     failing: Option<String>,
     backoff: Duration,
+    halvings: u32,
     not_before: Option<Instant>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { permits: Semaphore::new(AT_ONCE), state: Mutex::default() }
+        Self { permits: Semaphore::new(AT_ONCE), alone: Semaphore::new(1), state: Mutex::default() }
     }
 }
 
 impl Pace {
-    /// Waits until a bulk may be written. Dropped when that is done.
-    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits until a bulk may be written.
+    pub async fn turn(&self) -> Turn<'_> {
+        // Neither is ever closed.
         let permit = self.permits.acquire().await.ok();
+        let alone = if self.failing().is_some() { self.alone.acquire().await.ok() } else { None };
         loop {
             let not_before = self.state.lock().not_before;
             match not_before {
                 Some(at) if at > Instant::now() => tokio::time::sleep_until(at).await,
-                _ => return permit,
+                _ => break,
             }
         }
+        Turn { _permit: permit, _alone: alone.filter(|_| self.failing().is_some()) }
+    }
+
+    /// How much of `most` a bulk may be now.
+    pub fn portion(&self, most: usize) -> usize {
+        (most >> self.state.lock().halvings).max(1)
     }
 
     /// The store answered.
@@ -56,6 +77,7 @@ impl Pace {
             tracing::info!("the store answers again");
         }
         state.backoff = Duration::ZERO;
+        state.halvings = state.halvings.saturating_sub(1);
         state.not_before = None;
     }
 
@@ -66,6 +88,7 @@ impl Pace {
             tracing::warn!(why, "the store fails; what changes meanwhile coalesces in Redis");
         }
         state.failing = Some(why.to_owned());
+        state.halvings = (state.halvings + 1).min(MOST_HALVINGS);
         state.backoff = (state.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
         state.not_before = Some(Instant::now() + jittered(state.backoff));
     }

@@ -12,11 +12,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Opening};
 use hiscore_score::merge::merge;
 use hiscore_score::{LeaderboardId, Position, Record, RecordKey, Rules, Stamp};
-use hiscore_store::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
+use hiscore_store::contract::{ShardState, StoredBoard, Stray};
 
 use super::failpoint::reach;
 use super::{StepError, Tools};
-use crate::deployment::secret_of;
+use crate::deployment::info;
 use crate::transfer::database::refuse_unfinished;
 
 /// Epochs whose late writers are watched for.
@@ -81,8 +81,8 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         replication: survey.replication,
         epoch,
         stamp: work.stamp,
-        // If the store went back, it is found out with the next bulk: what is expected there is more than it has.
-        persisted: before.watermark.max(here.persisted),
+        // If that is less than Redis knows of, the store went back: nothing above counts as stored until it was mended.
+        persisted: before.watermark,
         deployment: options.deployment.clone(),
     };
     ranks.open(shard, holder, opening).await?;
@@ -100,15 +100,9 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
 }
 
 /// Whether the store is of the deployment that we work for; makes it so if it is of none.
-async fn check_deployment(tools: &Tools) -> Result<(), StepError> {
+pub async fn check_deployment(tools: &Tools) -> Result<(), StepError> {
     let ours = &tools.options.deployment;
-    let wanted = DeploymentInfo {
-        id: ours.id.clone(),
-        shards: ours.shards,
-        window: ours.window,
-        secret: secret_of(&ours.id),
-    };
-    let there = tools.store.deployment(&wanted).await?;
+    let there = tools.store.deployment(&info(ours)).await?;
     let there = Deployment { id: there.id, shards: there.shards, window: there.window };
     if there == *ours {
         return Ok(());

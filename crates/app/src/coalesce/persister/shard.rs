@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use hiscore_rank::redis::{Claim, Confirmed, Look};
 use hiscore_score::{Position, Record, RecordKey, Season};
-use hiscore_store::contract::{Advanced, ShardState, StoreError, StoredBoard, Writes, Written};
+use hiscore_store::contract::{Advanced, ShardState, StoreError, StoredBoard, Writes};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::failpoint::reach;
 use super::pace::jittered;
-use super::reconcile::reconcile;
+use super::reconcile::{check_deployment, reconcile};
 use super::{StepError, Tools};
 
 /// How often it is checked that the store still has what it was given, and nothing that came late.
@@ -40,6 +40,8 @@ pub struct ShardLoop {
 
 /// When things were last done.
 struct Clock {
+    /// Whether the store was found to be of our deployment.
+    is_ours: bool,
     round: Instant,
     /// The pause after the last round: the interval, or as long as the round took.
     pause: Duration,
@@ -53,6 +55,7 @@ impl ShardLoop {
     pub async fn run(mut self) {
         let now = Instant::now();
         let mut clock = Clock {
+            is_ours: false,
             round: now,
             pause: self.tools.options.interval,
             audit: now,
@@ -85,7 +88,9 @@ impl ShardLoop {
             }
         }
         // What is left goes out with us if the store takes it; if not, the next persister has it.
-        if let Err(error) = self.round().await {
+        if clock.is_ours
+            && let Err(error) = self.round().await
+        {
             tracing::debug!(shard = self.shard, %error, "the last round failed; another persister goes on");
         }
     }
@@ -99,6 +104,11 @@ impl ShardLoop {
 
     /// Waits until something is to be done, and does it.
     async fn step(&mut self, clock: &mut Clock) -> Result<(), StepError> {
+        if !clock.is_ours {
+            // A Redis that is open was reconciled with some store, which need not be the one that we were given.
+            check_deployment(&self.tools).await?;
+            clock.is_ours = true;
+        }
         let look = self.seen.borrow_and_update().clone();
         if !look.open {
             let tools = Arc::clone(&self.tools);
@@ -152,22 +162,26 @@ impl ShardLoop {
         let Tools { ranks, options, holder, pace, .. } = self.tools.as_ref();
         loop {
             let _turn = pace.turn().await;
-            let claim = ranks.claim(self.shard, holder, options.lease, options.rows, options.bytes).await?;
+            let (rows, bytes) = (pace.portion(options.rows), pace.portion(options.bytes));
+            let claim = ranks.claim(self.shard, holder, options.lease, rows, bytes).await?;
             let Some(claim) = claim else { return Ok(()) };
             reach("claimed");
-            self.carry(&claim).await?;
+            let more = claim.more;
+            self.carry(claim).await?;
             pace.succeeded();
-            if !claim.more {
+            if !more {
                 return Ok(());
             }
         }
     }
 
-    /// Carries one claim into the store.
-    async fn carry(&self, claim: &Claim) -> Result<(), StepError> {
+    /// Carries one claim into the store. Nothing of it is copied: many records at once are what a persister's memory is.
+    async fn carry(&self, claim: Claim) -> Result<(), StepError> {
         let Tools { ranks, store, holder, metrics, .. } = self.tools.as_ref();
-        let rows: Vec<_> = claim.rows.iter().map(|(_, key, row)| (key.clone(), row.clone())).collect();
-        let boards: Vec<_> = claim.boards.iter().map(|(_, board)| stored(board)).collect();
+        let Claim { epoch, persisted, watermark, stamp, rows, boards: claimed, .. } = claim;
+        let (firsts, rows): (Vec<u64>, Vec<(RecordKey, Record)>) =
+            rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
+        let boards: Vec<_> = claimed.iter().map(|(_, board)| stored(board)).collect();
         let began = Instant::now();
         // A record without its board could not be put back by a reconcile, so boards go first.
         if !boards.is_empty() {
@@ -179,30 +193,27 @@ impl ShardLoop {
         let written = store.write(Writes { shard: self.shard, rows: &rows, boards: &[] }).await?;
         metrics.wrote(rows.len(), &written, began.elapsed());
         reach("written");
-        let watermark = reached(claim, &written);
-        let advanced =
-            store.advance(self.shard, claim.epoch, claim.persisted, watermark, claim.stamp).await?;
+        let failed: HashSet<usize> = written.failed_rows.iter().map(|(at, _)| *at).collect();
+        // Below the first change of what failed.
+        let first = failed.iter().filter_map(|at| firsts.get(*at)).min();
+        let below = first.map_or(u64::MAX, |first| first.saturating_sub(1));
+        let watermark = watermark.min(below);
+        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp).await?;
         reach("advanced");
         match advanced {
             Advanced::Done => {}
-            Advanced::Fenced(state) if state.epoch > claim.epoch => {
-                return Err(StepError::CutOff { here: claim.epoch, there: state.epoch });
+            Advanced::Fenced(state) if state.epoch > epoch => {
+                return Err(StepError::CutOff { here: epoch, there: state.epoch });
             }
             Advanced::Fenced(state) | Advanced::WentBack(state) => {
-                return self.mend(claim.epoch, state).await;
+                return self.mend(epoch, state).await;
             }
         }
-        let failed: HashSet<usize> = written.failed_rows.iter().map(|(at, _)| *at).collect();
-        let rows: Vec<(u64, RecordKey)> = claim
-            .rows
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !failed.contains(at))
-            .map(|(_, (first, key, _))| (*first, key.clone()))
-            .collect();
-        let boards: Vec<_> = claim.boards.iter().map(|(first, board)| (*first, board.id.clone())).collect();
+        let kept = firsts.into_iter().zip(rows).enumerate().filter(|(at, _)| !failed.contains(at));
+        let rows: Vec<(u64, RecordKey)> = kept.map(|(_, (first, (key, _)))| (first, key)).collect();
+        let boards: Vec<_> = claimed.into_iter().map(|(first, board)| (first, board.id)).collect();
         let confirmed = Confirmed { rows: &rows, boards: &boards, watermark };
-        ranks.clear(self.shard, holder, claim.epoch, confirmed).await?;
+        ranks.clear(self.shard, holder, epoch, confirmed).await?;
         reach("cleared");
         if let Some((_, why)) = written.failed_rows.first() {
             metrics.retried();
@@ -293,6 +304,8 @@ impl ShardLoop {
             epoch,
             "the store is behind what it confirmed (a restored backup?): writing everything above its watermark again"
         );
+        // One that was emptied does not know any more whose it is.
+        check_deployment(&self.tools).await?;
         let above = state.watermark;
         let mut cursor = None;
         loop {
@@ -313,11 +326,4 @@ impl ShardLoop {
 
 fn stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {
     StoredBoard { id: board.id.clone(), leaderboard: board.leaderboard, position: board.position }
-}
-
-/// The watermark that a claim reaches when some of it failed: below the first change of what failed.
-fn reached(claim: &Claim, written: &Written) -> u64 {
-    let firsts = written.failed_rows.iter().filter_map(|(at, _)| claim.rows.get(*at).map(|row| row.0));
-    let below = firsts.min().map_or(u64::MAX, |first| first.saturating_sub(1));
-    claim.watermark.min(below)
 }
