@@ -160,6 +160,21 @@ impl Row {
     pub fn score(&self) -> i64 {
         self.record.score
     }
+
+    /// Its second column.
+    pub fn subscore(&self) -> i64 {
+        self.record.subscore
+    }
+
+    /// How many submissions it says were applied.
+    pub fn submissions(&self) -> i64 {
+        self.record.submissions
+    }
+
+    /// The number in its metadata.
+    pub fn number(&self) -> Option<i64> {
+        self.record.number
+    }
 }
 
 fn row(node: &Value) -> Row {
