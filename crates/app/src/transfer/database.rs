@@ -6,6 +6,7 @@
 //! all into Redis. Which import it is, the first half of the deployment's id says; the other half is random.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use hiscore_score::{Position, Record, RecordKey, Stamp, shard_of};
@@ -38,9 +39,8 @@ pub fn refuse_unfinished(state: &ShardState) -> Result<(), StoreError> {
 }
 
 /// A database as a target.
-#[derive(Debug)]
-pub(super) struct DatabaseTarget<S> {
-    store: S,
+pub(super) struct DatabaseTarget {
+    store: Arc<dyn Store>,
     place: String,
     shards: Vec<Shard>,
 }
@@ -62,8 +62,8 @@ struct Part {
     stamp: Stamp,
 }
 
-impl<S: Store> DatabaseTarget<S> {
-    pub(super) fn new(store: S, place: String) -> Self {
+impl DatabaseTarget {
+    pub(super) fn new(store: Arc<dyn Store>, place: String) -> Self {
         Self { store, place, shards: Vec::new() }
     }
 
@@ -103,7 +103,7 @@ impl<S: Store> DatabaseTarget<S> {
     }
 }
 
-impl<S: Store> Target for DatabaseTarget<S> {
+impl Target for DatabaseTarget {
     async fn begin(&mut self, plan: &Plan) -> Result<Begun, TransferError> {
         self.refuse_used().await?;
         let random = new_id().map_err(|error| TransferError::Input(error.to_string()))?;

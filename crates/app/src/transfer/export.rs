@@ -137,6 +137,10 @@ fn recover(store: &Arc<Embedded>) -> Result<(), OpenError> {
 /// What a store has. Read from one that changes meanwhile it would be of no moment, so that is refused at the end, before
 /// the trailer.
 pub(super) async fn from_store(store: &impl Store, name: &str, out: impl Write) -> Result<(), TransferError> {
+    let unfinished = |state: &ShardState| state.epoch == database::UNFINISHED;
+    if unfinished(&store.shard(0).await?) {
+        return Err(TransferError::Unfinished(name.to_owned()));
+    }
     let boards = store.boards(None).await?;
     // Asking for its deployment would make one.
     if boards.is_empty() && store.scan(None, 1).await?.is_empty() {
@@ -148,7 +152,7 @@ pub(super) async fn from_store(store: &impl Store, name: &str, out: impl Write) 
     let wanted = DeploymentInfo { id, shards: defaults.shards, window: defaults.window, secret };
     let DeploymentInfo { shards, window, .. } = store.deployment(&wanted).await?;
     let before = states(store, shards).await?;
-    if before.iter().any(|state| state.epoch == database::UNFINISHED) {
+    if before.iter().any(unfinished) {
         return Err(TransferError::Unfinished(name.to_owned()));
     }
     let mut progress = Progress::new("exported");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hiscore_config::{ImportSettings, ImportSource, Place};
@@ -107,7 +108,7 @@ async fn into_place(
         Place::Folder(path) => put(input, FolderTarget::new(path), plan, progress).await,
         database => {
             let (store, name) = place::database(database)?;
-            put(input, DatabaseTarget::new(store, name), plan, progress).await
+            put(input, DatabaseTarget::new(Arc::new(store), name), plan, progress).await
         }
     }
 }

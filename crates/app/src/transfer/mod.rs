@@ -28,6 +28,8 @@ mod progress;
 mod reader;
 mod sorted_sets;
 mod target;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;
@@ -106,7 +108,9 @@ pub enum TransferError {
     )]
     Unfinished(String),
     /// An import into what is not empty.
-    #[error("{0}: this is not empty; an import needs an empty data folder or database")]
+    #[error(
+        "{0}: this is not empty (a server was started on it, or something else is in it); an import needs an empty data folder or database"
+    )]
     Used(String),
     /// Another import was begun, or done, there.
     #[error("{0}: another import was begun here; run that one again, or remove what is there and begin anew")]

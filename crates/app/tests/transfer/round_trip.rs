@@ -119,3 +119,25 @@ fn a_shorter_window_forgets_the_oldest_and_says_so() {
     assert_eq!(submit(&mut client, "set", vec![numbered(4), numbered(5)]), ["DUPLICATE", "DUPLICATE"]);
     assert_eq!(submit(&mut client, "set", vec![numbered(0)]), ["IMPROVED"]);
 }
+
+#[test]
+fn from_a_folder_that_redis_ranks() {
+    if missing("redis-server") {
+        return;
+    }
+    let files = tempfile::tempdir().unwrap();
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (first, second) = (path("first"), path("second"));
+    let redis = Redis::start();
+    let url = redis.url();
+    let mut server = serve(&first, &["--redis-url", &url]);
+    let mut client = server.client();
+    create_boards(&mut client);
+    play(&mut client, 0xa11, 60);
+    let before = shown(&mut client, &NAMES);
+    // The last round of the funnel carries all of it into the folder.
+    server.terminate();
+    assert_eq!(server.wait().code, Ok(0));
+    imported(&["--data-dir", &second], &export(&["--data-dir", &first]));
+    assert_eq!(shown(&mut serve(&second, &[]).client(), &NAMES), before);
+}
