@@ -35,7 +35,8 @@ export function readingOf(text: string, at: number): Reading | null {
     submitted: value("hiscore_submissions_total"),
     commits: value("hiscore_commit_duration_seconds_count"),
     written: value("hiscore_funnel_written_total"),
-    failures: value("hiscore_funnel_failures_total"),
+    // The embedded store's rounds, or with a store behind Redis the bulks that were tried again.
+    failures: value("hiscore_funnel_failures_total") + value("hiscore_funnel_retries_total"),
     dirty,
     oldestSeconds: value("hiscore_funnel_oldest_dirty_age_seconds"),
     journalBytes: value("hiscore_journal_size_bytes"),
