@@ -24,6 +24,8 @@ use crate::deployment::{new_id, secret_of};
 pub const UNFINISHED: u32 = u32::MAX;
 /// The epoch that imported records have.
 const EPOCH: u32 = 1;
+/// Pieces that are written together, so that each shard's bulk is worth its way.
+const PIECES: usize = 5;
 /// How often what was not written is tried again.
 const TRIES: usize = 5;
 
@@ -43,6 +45,9 @@ pub(super) struct DatabaseTarget {
     store: Arc<dyn Store>,
     place: String,
     shards: Vec<Shard>,
+    /// By shard, what is to be written next.
+    parts: BTreeMap<u16, Part>,
+    pieces: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +69,7 @@ struct Part {
 
 impl DatabaseTarget {
     pub(super) fn new(store: Arc<dyn Store>, place: String) -> Self {
-        Self { store, place, shards: Vec::new() }
+        Self { store, place, shards: Vec::new(), parts: BTreeMap::new(), pieces: 0 }
     }
 
     /// Refuses what has data that no import of ours put there.
@@ -77,6 +82,25 @@ impl DatabaseTarget {
         Ok(())
     }
 
+    /// Writes what waits, all shards at once. The last of it has the number `last`.
+    async fn carry(&mut self, last: u64) -> Result<(), TransferError> {
+        self.pieces = 0;
+        let parts = std::mem::take(&mut self.parts);
+        let writes = parts.into_iter().filter_map(|(shard, part)| {
+            let expected = self.shards.get(usize::from(shard))?.done;
+            let this = &*self;
+            Some(async move { Ok((shard, this.write_part(shard, part, expected, last).await?)) })
+        });
+        let written: Result<Vec<(u16, Stamp)>, TransferError> = try_join_all(writes).await;
+        for (shard, stamp) in written? {
+            if let Some(known) = self.shards.get_mut(usize::from(shard)) {
+                *known = Shard { done: last, stamp, ..*known };
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what one shard gets, and then says so in its document; the last stamp that is there.
     async fn write_part(
         &self,
         shard: u16,
@@ -149,7 +173,6 @@ impl Target for DatabaseTarget {
 
     async fn write(&mut self, first: u64, items: Vec<Item>) -> Result<(), TransferError> {
         let shards = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
-        let mut parts = BTreeMap::<u16, Part>::new();
         let mut last = first;
         for (sequence, item) in (first..).zip(items) {
             last = sequence;
@@ -162,7 +185,8 @@ impl Target for DatabaseTarget {
             if known.finished || sequence <= known.done {
                 continue;
             }
-            let part = parts.entry(shard).or_insert_with(|| Part { stamp: known.stamp, ..Part::default() });
+            let part =
+                self.parts.entry(shard).or_insert_with(|| Part { stamp: known.stamp, ..Part::default() });
             let position = Position::new(EPOCH, sequence);
             match item {
                 Item::Board(id, leaderboard) => {
@@ -176,21 +200,12 @@ impl Target for DatabaseTarget {
                 }
             }
         }
-        let writes = parts.into_iter().filter_map(|(shard, part)| {
-            let expected = self.shards.get(usize::from(shard))?.done;
-            let this = &*self;
-            Some(async move { Ok((shard, this.write_part(shard, part, expected, last).await?)) })
-        });
-        let written: Result<Vec<(u16, Stamp)>, TransferError> = try_join_all(writes).await;
-        for (shard, stamp) in written? {
-            if let Some(known) = self.shards.get_mut(usize::from(shard)) {
-                *known = Shard { done: last, stamp, ..*known };
-            }
-        }
-        Ok(())
+        self.pieces += 1;
+        if self.pieces >= PIECES { self.carry(last).await } else { Ok(()) }
     }
 
-    async fn finish(self, last: u64) -> Result<(), TransferError> {
+    async fn finish(mut self, last: u64) -> Result<(), TransferError> {
+        self.carry(last).await?;
         for (shard, known) in self.shards.iter().enumerate().rev() {
             let shard = u16::try_from(shard).unwrap_or(u16::MAX);
             let state = ShardState { epoch: EPOCH, watermark: last, stamp: known.stamp, strays: Vec::new() };

@@ -188,7 +188,7 @@ async fn put(folder: &Path, all: &[Item], pieces: Option<usize>) -> Begun {
 async fn a_database_is_marked_until_all_of_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let all = items(5, 40);
-    for (pieces, before) in [(0, false), (1, true), (4, true), (2, true)] {
+    for (pieces, before) in [(0, false), (1, true), (7, true), (6, true)] {
         let begun = put(folder.path(), &all, Some(pieces)).await;
         assert!(matches!(begun, Begun::Here { again, .. } if again == before), "{begun:?}");
         let store = kept(folder.path());
@@ -232,8 +232,7 @@ async fn whoever_opens_an_epoch_ends_an_import() {
     for shard in 0..4 {
         assert!(store.open_epoch(shard, UNFINISHED, &opened).await.unwrap());
     }
-    let written = target.write(1, items(7, 1)).await;
-    assert!(matches!(written, Err(TransferError::Raced(_))), "{written:?}");
+    target.write(1, items(7, 1)).await.unwrap();
     let finished = target.finish(12).await;
     assert!(matches!(finished, Err(TransferError::Raced(_))), "{finished:?}");
 }

@@ -92,7 +92,7 @@ fn killed_in_the_middle_into_mongodb() {
         return;
     }
     let files = tempfile::tempdir().unwrap();
-    let text = large(files.path(), 9_000);
+    let text = large(files.path(), 16_000);
     let mongo = Mongo::start(1);
     let url = mongo.url();
     let line = ["import", "--mongodb-url", url.as_str()];
@@ -125,7 +125,7 @@ fn killed_in_the_middle_into_mongodb() {
     until("the server to have all of it", Duration::from_secs(60), || {
         let (_, answer) =
             client.graphql("{ leaderboard(id: \"best\") { rankState totalCount } }", &json!({})).ok()?;
-        (answer["data"]["leaderboard"] == json!({ "rankState": "EXACT", "totalCount": 9_000 })).then_some(())
+        (answer["data"]["leaderboard"] == json!({ "rankState": "EXACT", "totalCount": 16_000 })).then_some(())
     });
     assert_eq!(shown(&mut client, &["best"]), expected);
 }
