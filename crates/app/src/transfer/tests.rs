@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use hiscore_config::SortedSet;
 use hiscore_faults::Random;
+use hiscore_faults::servers::{Redis, missing};
 use hiscore_score::window::Entry;
 use hiscore_score::{
     Leaderboard, LeaderboardId, Live, Metadata, Operator, PlayerId, Position, Record, RecordKey, Rules,
@@ -17,8 +19,10 @@ use hiscore_store::embedded::Kept;
 
 use super::database::{DatabaseTarget, UNFINISHED, refuse_unfinished};
 use super::export::from_store;
+use super::import::Input;
 use super::lines::{FORMAT, Header};
 use super::reader::Reader;
+use super::sorted_sets::{SetError, SortedSets};
 use super::target::{Begun, Plan, Target};
 use super::writer::Writer;
 use super::{Counts, Item, TransferError};
@@ -272,4 +276,45 @@ async fn what_changes_meanwhile_is_not_exported() {
     let nothing = from_store(&*kept(empty.path()), "here", io::sink()).await;
     assert!(matches!(nothing, Err(TransferError::Nothing(_))), "{nothing:?}");
     assert_eq!(Counts { leaderboards: 1, records: 2 }.to_string(), "1 leaderboard and 2 records");
+}
+
+#[tokio::test]
+async fn sorted_sets_that_change_between_the_readings_are_not_taken() {
+    if missing("redis-server") {
+        return;
+    }
+    let redis = Redis::start();
+    for n in 0..1_500 {
+        redis.command(&["ZADD", "k", &n.to_string(), &format!("m{n}")]);
+    }
+    let sets = [SortedSet {
+        key: "k".to_owned(),
+        leaderboard: LeaderboardId::new("b").unwrap(),
+        rules: Rules::default(),
+    }];
+    let mut fingerprints = Vec::new();
+    for change in [None, Some("1499.5"), Some("7"), Some("7")] {
+        let (mut input, fingerprint) = SortedSets::check(&redis.url(), &sets).await.unwrap();
+        fingerprints.push(fingerprint);
+        if let Some(score) = change {
+            redis.command(&["ZADD", "k", score, "m3"]);
+        }
+        let mut taken = 0;
+        let end = loop {
+            match input.next().await {
+                Ok(Some(items)) => taken += items.len(),
+                end => break end,
+            }
+        };
+        if change.is_none() || fingerprints.len() == 4 {
+            assert!(matches!(end, Ok(None)), "{end:?}");
+            assert_eq!(taken, 1_501);
+        } else {
+            assert!(matches!(end, Err(TransferError::Set(SetError::Changed))), "{end:?}");
+        }
+        if change == Some("1499.5") {
+            redis.command(&["ZADD", "k", "3", "m3"]);
+        }
+    }
+    assert!(fingerprints[0] == fingerprints[2] && fingerprints[0] != fingerprints[3], "{fingerprints:?}");
 }
