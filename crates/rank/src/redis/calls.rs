@@ -258,11 +258,15 @@ pub struct Claim {
     pub boards: Vec<(u64, BoardState)>,
     /// Whether more is dirty.
     pub more: bool,
+    /// Its number: only the last claim of a shard can be confirmed.
+    pub number: u64,
 }
 
 /// What was confirmed by the store, and so leaves flight.
 #[derive(Debug, Clone, Copy)]
 pub struct Confirmed<'a> {
+    /// The number of the claim.
+    pub claim: u64,
     /// Records, each with its first sequence as claimed.
     pub rows: &'a [(u64, RecordKey)],
     /// Boards, likewise.

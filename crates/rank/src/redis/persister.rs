@@ -149,6 +149,7 @@ impl RedisRanks {
             watermark: fields.number()?,
             stamp: stamp(fields.number()?)?,
             more: fields.signed()? == 1,
+            number: fields.number()?,
             ..Claim::default()
         };
         while !fields.is_empty() {
@@ -167,8 +168,8 @@ impl RedisRanks {
         Ok((!claim.rows.is_empty() || !claim.boards.is_empty()).then_some(claim))
     }
 
-    /// Lets go of what the store confirmed: only what is still in flight with exactly that first sequence. The watermark is
-    /// kept, and never goes back.
+    /// Lets go of what the store confirmed: only what is still in flight with exactly that first sequence, and only if the
+    /// shard's last claim is this one; else [`CallError::LeaseLost`]. The watermark is kept, and never goes back.
     pub async fn clear(
         &self,
         shard: u16,
@@ -184,7 +185,7 @@ impl RedisRanks {
             // The watermark comes with the last: it is about all of them.
             let watermark = if number + 1 == chunks { confirmed.watermark } else { 0 };
             self.ask("clear", shard, |command| {
-                command.arg(holder).arg(epoch).arg(watermark);
+                command.arg(holder).arg(epoch).arg(confirmed.claim).arg(watermark);
                 for (first, mark) in marks.iter().skip(number * CHUNK).take(CHUNK) {
                     command.arg(*first).arg(mark);
                 }

@@ -49,7 +49,7 @@ fn what_is_claimed_stays_dirty_until_it_is_confirmed() {
     tier.submit(&daily, vec![score("b", 2)]);
     // A confirmation with another first sequence is somebody else's.
     let wrong = [(a.1 + 1, a.0.clone())];
-    let confirmed = Confirmed { rows: &wrong, boards: &[], watermark: 0 };
+    let confirmed = Confirmed { claim: again.number, rows: &wrong, boards: &[], watermark: 0 };
     tier.wait(tier.ranks.clear(0, ME, 1, confirmed)).unwrap();
     assert_eq!(tier.look().in_flight, 4);
     tier.confirm(&again, again.watermark);
@@ -74,7 +74,7 @@ fn another_epoch_clears_nothing_and_knows_nothing() {
     tier.submit(&board("daily"), vec![create(Operator::Best), score("a", 1)]);
     let claim = tier.wait(tier.ranks.claim(0, ME, LONG, 10, 1 << 20)).unwrap().unwrap();
     let rows: Vec<_> = claim.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
-    let confirmed = Confirmed { rows: &rows, boards: &[], watermark: claim.watermark };
+    let confirmed = Confirmed { claim: claim.number, rows: &rows, boards: &[], watermark: claim.watermark };
     assert_eq!(tier.wait(tier.ranks.clear(0, ME, 2, confirmed)), Err(CallError::Fenced { shard: 0 }));
     assert_eq!(tier.look().in_flight, 2);
     assert_eq!(tier.wait(tier.ranks.persisted(0, 2, &[at(&tier, "a")])), Ok(vec![Persisted::Unknown]));
@@ -96,7 +96,7 @@ fn a_lease_is_one_holders() {
     assert!(!lease(ME, LONG));
     assert_eq!(tier.wait(tier.ranks.claim(0, ME, LONG, 10, 10)).unwrap_err(), lost);
     let rows: Vec<_> = claim.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
-    let confirmed = Confirmed { rows: &rows, boards: &[], watermark: claim.watermark };
+    let confirmed = Confirmed { claim: claim.number, rows: &rows, boards: &[], watermark: claim.watermark };
     assert_eq!(tier.wait(tier.ranks.clear(0, ME, 1, confirmed)), Err(lost.clone()));
     assert_eq!(tier.wait(tier.ranks.peek(0, ME, &[])), Ok(vec![]), "nothing was asked");
     assert_eq!(tier.wait(tier.ranks.survey(0, ME, LONG)), Err(lost.clone()));
@@ -108,6 +108,40 @@ fn a_lease_is_one_holders() {
     tier.wait(tier.ranks.release(0, "other")).unwrap();
     assert_eq!(tier.wait(tier.ranks.claim(0, "other", LONG, 10, 10)).unwrap_err(), lost);
     assert!(lease(ME, LONG));
+    tier.close();
+}
+
+/// One that stood still comes back to its lease after another had it, claimed, and died: what that one claimed is in flight
+/// with the same first sequence in a later state, and the one who comes back does not know it.
+#[test]
+fn a_claim_that_was_followed_by_another_clears_nothing() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    tier.submit(&board("daily"), vec![create(Operator::Best), score("a", 1)]);
+    let claim = |holder, ttl| tier.wait(tier.ranks.claim(0, holder, ttl, 10, 1 << 20)).unwrap().unwrap();
+    let soon = Duration::from_millis(1);
+    let first = claim(ME, soon);
+    tier.submit(&board("daily"), vec![score("a", 2)]);
+    let lease = |holder| {
+        until("a lease", PATIENCE, || tier.wait(tier.ranks.lease(0, holder, soon)).unwrap().then_some(()));
+    };
+    lease("other");
+    assert_eq!(claim("other", soon).rows[0].0, first.rows[0].0);
+    lease(ME);
+    let rows: Vec<_> = first.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
+    let confirmed = Confirmed { claim: first.number, rows: &rows, boards: &[], watermark: first.watermark };
+    let lost = Err(CallError::LeaseLost { shard: 0 });
+    assert_eq!(tier.wait(tier.ranks.clear(0, ME, 1, confirmed)), lost);
+    let later = at(&tier, "a");
+    assert_eq!(persisted(&tier, &[later]), [Persisted::NotYet]);
+    let again = claim(ME, LONG);
+    assert_eq!(again.rows[0].2.live.as_ref().unwrap().score.get(), 2);
+    // The same one, twice: only the last counts.
+    let confirmed =
+        Confirmed { claim: again.number - 1, rows: &rows, boards: &[], watermark: again.watermark };
+    assert_eq!(tier.wait(tier.ranks.clear(0, ME, 1, confirmed)), lost);
+    tier.confirm(&again, again.watermark);
+    assert_eq!((tier.look().dirty, tier.look().in_flight), (0, 0));
     tier.close();
 }
 

@@ -178,7 +178,7 @@ impl ShardLoop {
     /// Carries one claim into the store. Nothing of it is copied: many records at once are what a persister's memory is.
     async fn carry(&self, claim: Claim) -> Result<(), StepError> {
         let Tools { ranks, store, holder, metrics, .. } = self.tools.as_ref();
-        let Claim { epoch, persisted, watermark, stamp, rows, boards: claimed, .. } = claim;
+        let Claim { epoch, persisted, watermark, stamp, number, rows, boards: claimed, .. } = claim;
         let (firsts, rows): (Vec<u64>, Vec<(RecordKey, Record)>) =
             rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
         let boards: Vec<_> = claimed.iter().map(|(_, board)| stored(board)).collect();
@@ -212,7 +212,7 @@ impl ShardLoop {
         let kept = firsts.into_iter().zip(rows).enumerate().filter(|(at, _)| !failed.contains(at));
         let rows: Vec<(u64, RecordKey)> = kept.map(|(_, (first, (key, _)))| (first, key)).collect();
         let boards: Vec<_> = claimed.into_iter().map(|(first, board)| (first, board.id)).collect();
-        let confirmed = Confirmed { rows: &rows, boards: &boards, watermark };
+        let confirmed = Confirmed { claim: number, rows: &rows, boards: &boards, watermark };
         ranks.clear(self.shard, holder, epoch, confirmed).await?;
         reach("cleared");
         if let Some((_, why)) = written.failed_rows.first() {

@@ -1,7 +1,7 @@
 -- What all functions share: packing, the fence, the stamp.
 --
 -- Keys of a shard begin with its tag, BASE = "{PREFIX:SHARD}:":
---   m  hash    the shard: fence, epoch, stamp, persisted, marking, wake, holder, until, deployment, shards, window ...
+--   m  hash    the shard: fence, epoch, stamp, persisted, marking, wake, claim, holder, until, deployment, shards, window ...
 --   b  hash    board -> packed board
 --   s  hash    season -> revision and last sequence, of the seasons that can be read
 --   n  zset    every season of which records are here, by name (all scores 0)

@@ -90,7 +90,7 @@ local function claim(keys, args)
   put_back(S.base)
   local d, most_bytes, bytes = S.base .. 'd', tonumber(args[4]), 0
   local marks = call('ZRANGE', d, 0, tonumber(args[3]) - 1, 'WITHSCORES')
-  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0 }, {}, {}
+  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0, call('HINCRBY', S.meta, 'claim', 1) }, {}, {}
   for i = 1, #marks, 2 do
     local packed = state_of(S.base, marks[i])
     if packed then
@@ -109,18 +109,20 @@ local function claim(keys, args)
   return out
 end
 
--- Holder, epoch, watermark (0: of a later call), then pairs of first sequence and mark.
+-- Holder, epoch, number of the claim, watermark (0: of a later call), then pairs of first sequence and mark. Once something
+-- was claimed again, by whomever, it may be in flight with the same first sequence in a later state: so who comes late, or
+-- comes back to a lease that another had meanwhile, clears nothing.
 local function clear(keys, args)
   local S = opened(keys)
   if not S or S.epoch ~= tonumber(args[2]) then return FENCED end
-  if not holds(S.meta, args[1]) then return LEASE end
+  if not holds(S.meta, args[1]) or call('HGET', S.meta, 'claim') ~= args[3] then return LEASE end
   local gone = {}
-  for i = 4, #args, 2 do
+  for i = 5, #args, 2 do
     local first = call('ZSCORE', S.base .. 'f', args[i + 1])
     if first and tonumber(first) == tonumber(args[i]) then gone[#gone + 1] = args[i + 1] end
   end
   call_many(gone, 'ZREM', S.base .. 'f')
-  local watermark = tonumber(args[3])
+  local watermark = tonumber(args[4])
   if watermark > S.persisted then call('HSET', S.meta, 'persisted', watermark) end
   return { 'OK' }
 end
