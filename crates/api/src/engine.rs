@@ -7,6 +7,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql::{Request, Response, ServerError, Value, Variables};
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
+use prometheus_client::metrics::counter::Counter;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,11 @@ impl Answer {
         self.data.is_none()
     }
 
+    /// Whether there is nothing but errors: the end of a subscription.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_refusal() || (self.data == Some(Value::Null) && !self.errors.is_empty())
+    }
+
     /// What the library says, which gives `data: null` also for a request that it refused. An error of a field says where
     /// the field is; one of the request does not.
     pub(crate) fn of(response: Response) -> Self {
@@ -68,7 +74,7 @@ impl Answer {
     }
 
     /// What is said when a stage behind us panicked.
-    fn panicked() -> Self {
+    pub(crate) fn panicked() -> Self {
         Self { errors: vec![ErrorCode::Internal.request_error("internal error")], data: Some(Value::Null) }
     }
 
@@ -117,11 +123,16 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    fn request(&self) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables.clone());
-        request.operation_name = self.operation_name.clone();
-        request.set_parsed_query(self.document.parsed.clone());
-        request
+    /// The request, anew each time. It keeps no more than that takes, since it lives as long as a subscription.
+    fn request(self) -> (String, impl Fn() -> Request + Send + Sync + 'static) {
+        let Self { document, operation_name, variables, text, .. } = self;
+        let request = move || {
+            let mut request = Request::new(String::new()).variables(variables.clone());
+            request.operation_name = operation_name.clone();
+            request.set_parsed_query(document.parsed.clone());
+            request
+        };
+        (text, request)
     }
 }
 
@@ -147,14 +158,18 @@ pub(crate) struct Engine {
     schema: Schema,
     backend: Arc<Backend>,
     gate: Gate,
-    fan_out: FanOut,
+    /// What many are told alike is rendered once for all of them; `None`: each for itself.
+    fan_out: Option<FanOut>,
+    renders: Counter,
     plans: bool,
 }
 
 impl Engine {
-    pub(crate) fn new(backend: Arc<Backend>, limits: &Limits) -> Self {
+    /// `renders` counts events of subscriptions that are rendered.
+    pub(crate) fn new(backend: Arc<Backend>, limits: &Limits, renders: Counter) -> Self {
         let schema = schema::build(backend.clone());
-        Self { schema, backend, gate: Gate::new(limits), fan_out: FanOut::default(), plans: limits.plans }
+        let fan_out = limits.shared_events.then(|| FanOut::new(renders.clone()));
+        Self { schema, backend, gate: Gate::new(limits), fan_out, renders, plans: limits.plans }
     }
 
     /// The short way for a body, if there is one.
@@ -238,17 +253,25 @@ impl Engine {
         answer
     }
 
-    /// Runs a subscription. What many are told alike is rendered once for all of them.
+    /// Runs a subscription.
     pub(crate) fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Arc<Rendered>> {
-        let name = prepared.operation_name.as_deref();
-        if prepared.document.choose(name).is_ok_and(|chosen| chosen.is_of(SHARED)) {
-            let selection = Selection {
-                document: prepared.text.clone(),
-                operation: prepared.operation_name.clone(),
-                variables: serde_json::to_string(&prepared.variables).unwrap_or_default(),
-            };
-            return self.fan_out.subscribe(&self.schema, selection, move || prepared.request());
+        let name = prepared.operation_name.clone();
+        let shared = prepared.document.choose(name.as_deref()).is_ok_and(|chosen| chosen.is_of(SHARED));
+        let variables = serde_json::to_string(&prepared.variables).unwrap_or_default();
+        let (document, request) = prepared.request();
+        match &self.fan_out {
+            Some(fan_out) if shared => {
+                let selection = Selection { document, operation: name, variables };
+                fan_out.subscribe(&self.schema, selection, request)
+            }
+            _ => {
+                let renders = self.renders.clone();
+                let events = self.schema.execute_stream(request()).map(Rendered::of);
+                let counted = move |_: &Arc<Rendered>| {
+                    renders.inc();
+                };
+                events.inspect(counted).boxed()
+            }
         }
-        self.schema.execute_stream(prepared.request()).map(Rendered::of).boxed()
     }
 }

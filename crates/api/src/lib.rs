@@ -1,4 +1,4 @@
-//! What a client sees: GraphQL over HTTP and WebSocket, the page, health and metrics.
+//! What a client sees: GraphQL over HTTP, WebSocket and server-sent events, the page, health and metrics.
 //!
 //! This crate knows no tier: [`service`] says what it needs of the stages behind it, and the wiring provides that.
 
@@ -21,7 +21,7 @@ pub use parts::ApiParts;
 pub use schema::error::ErrorCode;
 pub use schema::sdl;
 
-/// The whole HTTP interface: `/graphql` (with WebSockets), `/livez`, `/readyz`, `/metrics`, `/` and `/graphiql`.
+/// The whole HTTP interface: `/graphql` (with WebSockets and event streams), `/livez`, `/readyz`, `/metrics`, `/` and `/graphiql`.
 ///
 /// The server that it is given to must bound the time in which a client sends the *head* of a request, and the number
 /// of its connections; bodies, answers and WebSockets are bounded here. It needs HTTP/1.1 upgrades
@@ -31,8 +31,8 @@ pub fn router(parts: ApiParts) -> axum::Router {
         parts;
     let cursors = schema::cursor::Cursors::new(cursor_secret);
     let backend = schema::Backend { service, cursors, bulk_entries: limits.bulk_entries };
-    let engine = engine::Engine::new(Arc::new(backend), &limits);
     let metrics = metrics::Metrics::new(&mut registry);
+    let engine = engine::Engine::new(Arc::new(backend), &limits, metrics.renders.clone());
     let places = ws::Places::new(limits.websocket.connections);
     http::router(Arc::new(http::Server {
         engine,

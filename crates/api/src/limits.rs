@@ -36,15 +36,18 @@ pub struct Limits {
     /// Whether the hot mutations may go the short way, by a plan made of their document. Default true; it changes what
     /// they cost, and nothing that a client sees.
     pub plans: bool,
-    /// The limits of WebSockets.
+    /// Whether what all who select the same of a board are told is rendered once for all of them. Default true; it changes
+    /// what they cost, and nothing that a client sees.
+    pub shared_events: bool,
+    /// The limits of WebSockets, and of event streams as far as they say so.
     pub websocket: WebSocketLimits,
 }
 
-/// The limits of WebSockets.
+/// The limits of what stays connected: WebSockets and event streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebSocketLimits {
-    /// How many connections this process holds. Default 10,000; one more is refused with 503.
+    /// How many WebSockets and event streams this process holds together. Default 10,000; one more is refused with 503.
     pub connections: usize,
     /// How many operations (subscriptions above all) one connection may have under way. Default 100; one more is
     /// answered with an `error` message, `TOO_MANY`.
@@ -53,13 +56,14 @@ pub struct WebSocketLimits {
     pub init_timeout_ms: u64,
     /// How long one message of a client may be, in bytes. Default 1 MiB.
     pub message_bytes: usize,
-    /// How many messages wait for one client at most. Default 32. A subscription whose client is behind is not asked for
-    /// more, so that its changes coalesce.
+    /// How many messages wait for one client at most. Default 32. Of one subscription it is one: the next change is asked
+    /// for when the last one was written, so that changes coalesce for a client that is behind. Event streams likewise.
     pub buffer_messages: usize,
-    /// How long one message may take to be written, in milliseconds. Default 10,000; then the client is cut off.
+    /// How long one message may take to be written, in milliseconds. Default 10,000; then the client is cut off. Of an
+    /// event stream: 64 KiB of it.
     pub write_timeout_ms: u64,
     /// How often a connection is pinged, in milliseconds. Default 25,000; one that says nothing at all for two such
-    /// intervals is cut off.
+    /// intervals is cut off. On an event stream so long after the last event a comment is sent, to which nobody answers.
     pub ping_interval_ms: u64,
 }
 
@@ -79,6 +83,7 @@ impl Default for Limits {
             document_cache_entries: 1_000,
             document_cache_bytes: 4 << 20,
             plans: true,
+            shared_events: true,
             websocket: WebSocketLimits::default(),
         }
     }

@@ -55,6 +55,25 @@ struct CloseLabel {
     code: u16,
 }
 
+/// Why an event stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types)] // the variants are the values of the label
+pub(crate) enum StreamEnd {
+    /// There was no more to tell, or an error was told.
+    complete,
+    /// The client left.
+    gone,
+    /// The client did not read, and was cut off.
+    not_reading,
+    /// The server shuts down.
+    shutdown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StreamEndLabel {
+    reason: StreamEnd,
+}
+
 /// The metrics of the API.
 #[derive(Clone)]
 pub(crate) struct Metrics {
@@ -66,8 +85,15 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     /// Operations under way over WebSockets, subscriptions above all.
     pub(crate) operations: Gauge,
-    /// Events sent to subscribers.
+    /// Events handed to the writers of WebSockets.
     pub(crate) events: Counter,
+    /// Event streams open.
+    pub(crate) streams: Gauge,
+    /// Events sent on event streams.
+    pub(crate) stream_events: Counter,
+    stream_ends: Family<StreamEndLabel, Counter>,
+    /// Events rendered for subscribers of either kind.
+    pub(crate) renders: Counter,
 }
 
 /// 100 µs to about 3 s.
@@ -86,6 +112,10 @@ impl Metrics {
             connections: Gauge::default(),
             operations: Gauge::default(),
             events: Counter::default(),
+            streams: Gauge::default(),
+            stream_events: Counter::default(),
+            stream_ends: Family::default(),
+            renders: Counter::default(),
         };
         registry.register(
             "hiscore_graphql_requests",
@@ -115,7 +145,27 @@ impl Metrics {
             "WebSockets closed, by the code of the close frame that was sent; 1005 without one",
             metrics.closes.clone(),
         );
+        registry.register("hiscore_event_streams", "Event streams open", metrics.streams.clone());
+        registry.register(
+            "hiscore_event_stream_events",
+            "Events sent on event streams",
+            metrics.stream_events.clone(),
+        );
+        registry.register(
+            "hiscore_event_stream_ends",
+            "Event streams that ended, by the reason",
+            metrics.stream_ends.clone(),
+        );
+        registry.register(
+            "hiscore_subscription_renders",
+            "Events of subscriptions rendered; those who select the same of a board share one",
+            metrics.renders.clone(),
+        );
         metrics
+    }
+
+    pub(crate) fn stream_ended(&self, reason: StreamEnd) {
+        self.stream_ends.get_or_create(&StreamEndLabel { reason }).inc();
     }
 
     pub(crate) fn responded(&self, status: u16) {

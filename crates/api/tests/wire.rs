@@ -6,10 +6,12 @@ mod support;
 
 mod wire {
     mod coercion;
+    mod event_stream;
     mod http;
     mod limits;
     mod mutations;
     mod reading;
+    mod unread;
     mod vocabulary;
     mod websocket;
 }

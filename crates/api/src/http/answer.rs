@@ -4,6 +4,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
+use super::event_stream;
 use super::negotiate::Media;
 use crate::engine::Answer;
 use crate::schema::error::ErrorCode;
@@ -12,7 +13,7 @@ use crate::schema::error::ErrorCode;
 pub(super) fn graphql(answer: &Answer, media: Media) -> Response {
     let status = match media {
         Media::GraphqlResponse if answer.is_refusal() => StatusCode::BAD_REQUEST,
-        Media::GraphqlResponse | Media::Json => StatusCode::OK,
+        Media::GraphqlResponse | Media::Json | Media::EventStream => StatusCode::OK,
     };
     with_status(answer, media, status)
 }
@@ -50,6 +51,12 @@ fn with_status(answer: &Answer, media: Media, status: StatusCode) -> Response {
 }
 
 fn in_json(json: Vec<u8>, media: Media, status: StatusCode) -> Response {
+    // What was no GraphQL request is no stream either: the status says more to who wanted one.
+    let media = match media {
+        Media::EventStream if status == StatusCode::OK => return event_stream::once(&json),
+        Media::EventStream => Media::Json,
+        Media::GraphqlResponse | Media::Json => media,
+    };
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))];
     (status, headers, json).into_response()
 }

@@ -1,4 +1,5 @@
-//! `/graphql`: POST for all operations but subscriptions, GET for queries, and the way to a WebSocket.
+//! `/graphql`: POST for all operations, GET for all but mutations, and the way to a WebSocket. Subscriptions are for who
+//! takes an event stream.
 //!
 //! Ours, since the library's own runs mutations sent by GET or as `text/plain`, which any page on the web can make a browser
 //! send. A body must say that it is JSON, which a browser asks about first (and is told no, see [`super::cors`]).
@@ -16,7 +17,7 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::negotiate::{self, Media};
-use super::{Server, answer, cors};
+use super::{Server, answer, cors, event_stream};
 use crate::engine::{Answer, Parameters, Planned, Ran};
 use crate::limits::Limits;
 use crate::ws;
@@ -39,19 +40,32 @@ pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) 
     response
 }
 
-async fn respond(server: &Server, request: Request) -> Response {
+/// How a request asks.
+#[derive(Clone, Copy)]
+struct Asked {
+    media: Media,
+    /// In a way that must change nothing.
+    safely: bool,
+    /// From a page of this server or of one that the operator named, or from no page.
+    at_home: bool,
+}
+
+async fn respond(server: &Arc<Server>, request: Request) -> Response {
     let Some(media) = negotiate::accepted(request.headers()) else {
-        let message = "answers are application/graphql-response+json or application/json";
+        let message = "answers are application/graphql-response+json, application/json or text/event-stream";
         return answer::refused(StatusCode::NOT_ACCEPTABLE, Media::Json, message);
     };
+    let at_home = ws::same_origin(server, request.headers());
+    let asked = Asked { media, safely: request.method() != Method::POST, at_home };
     match *request.method() {
-        Method::POST => post(server, request, media).await,
-        Method::GET | Method::HEAD => get(server, request.uri().query().unwrap_or(""), media).await,
+        Method::POST => post(server, request, asked).await,
+        Method::GET | Method::HEAD => get(server, request.uri().query().unwrap_or(""), asked).await,
         _ => answer::not_allowed(media, "GET, HEAD, POST", "use POST, or GET for queries"),
     }
 }
 
-async fn post(server: &Server, request: Request, media: Media) -> Response {
+async fn post(server: &Arc<Server>, request: Request, asked: Asked) -> Response {
+    let media = asked.media;
     let (parts, body) = request.into_parts();
     if !negotiate::is_json(&parts.headers) {
         let message = "send the request as application/json";
@@ -69,7 +83,7 @@ async fn post(server: &Server, request: Request, media: Media) -> Response {
         Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
     };
     drop(body);
-    run(server, parameters, media, false).await
+    run(server, parameters, asked).await
 }
 
 /// The short way of a hot mutation; and where that ends without plain success, the full path with what came of it.
@@ -94,14 +108,15 @@ async fn submit(server: &Server, planned: Planned, body: &[u8], media: Media) ->
     answer::graphql(&answer, media)
 }
 
-async fn get(server: &Server, query: &str, media: Media) -> Response {
+async fn get(server: &Arc<Server>, query: &str, asked: Asked) -> Response {
     match query_parameters(query) {
-        Ok(parameters) => run(server, parameters, media, true).await,
-        Err(message) => answer::refused(StatusCode::BAD_REQUEST, media, &message),
+        Ok(parameters) => run(server, parameters, asked).await,
+        Err(message) => answer::refused(StatusCode::BAD_REQUEST, asked.media, &message),
     }
 }
 
-async fn run(server: &Server, parameters: Parameters, media: Media, only_queries: bool) -> Response {
+async fn run(server: &Arc<Server>, parameters: Parameters, asked: Asked) -> Response {
+    let media = asked.media;
     if parameters.query.is_none() {
         return answer::refused(StatusCode::BAD_REQUEST, media, "the request has no query");
     }
@@ -111,13 +126,19 @@ async fn run(server: &Server, parameters: Parameters, media: Media, only_queries
         Err(errors) => return answer::graphql(&Answer::refused(errors), media),
     };
     match prepared.operation {
-        OperationType::Subscription => {
+        OperationType::Subscription if media != Media::EventStream => {
             measure.outcome = crate::metrics::Outcome::refused;
-            let message =
-                "subscriptions are served over a WebSocket on this path, subprotocol graphql-transport-ws";
+            let message = "subscriptions are served over a WebSocket on this path, subprotocol \
+                graphql-transport-ws, or to who accepts text/event-stream";
             answer::refused(StatusCode::BAD_REQUEST, media, message)
         }
-        OperationType::Mutation if only_queries => {
+        OperationType::Subscription if !asked.at_home => {
+            measure.outcome = crate::metrics::Outcome::refused;
+            let message = "pages of this origin may not open a stream here";
+            answer::refused(StatusCode::FORBIDDEN, media, message)
+        }
+        OperationType::Subscription => event_stream::open(server, prepared, measure).await,
+        OperationType::Mutation if asked.safely => {
             measure.outcome = crate::metrics::Outcome::refused;
             answer::not_allowed(media, "POST", "send mutations by POST")
         }

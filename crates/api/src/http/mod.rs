@@ -2,6 +2,7 @@
 
 mod answer;
 mod cors;
+mod event_stream;
 mod graphql;
 mod headers;
 mod negotiate;

@@ -1,4 +1,4 @@
-//! Which of the two media types of GraphQL answers a client wants, and whether what it sent is JSON.
+//! Which of the media types of GraphQL answers a client wants, and whether what it sent is JSON.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -10,6 +10,8 @@ pub(super) enum Media {
     GraphqlResponse,
     /// `application/json`: a well-formed request has status 200, whatever it says.
     Json,
+    /// `text/event-stream`: as many answers as there are.
+    EventStream,
 }
 
 impl Media {
@@ -18,6 +20,7 @@ impl Media {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
         }
     }
 
@@ -25,6 +28,7 @@ impl Media {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json",
             Self::Json => "application/json",
+            Self::EventStream => "text/event-stream",
         }
     }
 }
@@ -32,7 +36,8 @@ impl Media {
 /// How well a media type suits: quality in thousandths, then how exactly it was named, then how early.
 type Fit = (u16, u8, std::cmp::Reverse<usize>);
 
-/// The media type that the client likes best; `None` if it takes neither. No `Accept` means JSON, as does `*/*`.
+/// The media type that the client likes best; `None` if it takes none. No `Accept` means JSON, as does `*/*`; a stream is for
+/// who names it.
 pub(super) fn accepted(headers: &HeaderMap) -> Option<Media> {
     let mut ranges = Vec::new();
     for value in headers.get_all(ACCEPT) {
@@ -43,15 +48,10 @@ pub(super) fn accepted(headers: &HeaderMap) -> Option<Media> {
     if ranges.is_empty() {
         return Some(Media::Json);
     }
-    // JSON first: of equals, `max_by_key` would take the last.
-    let graphql = fit(Media::GraphqlResponse, &ranges);
-    let json = fit(Media::Json, &ranges);
-    match (graphql, json) {
-        (None, None) => None,
-        (Some(graphql), Some(json)) if graphql > json => Some(Media::GraphqlResponse),
-        (Some(_), None) => Some(Media::GraphqlResponse),
-        _ => Some(Media::Json),
-    }
+    // JSON last: of equals, `max_by_key` takes the last.
+    let media = [Media::EventStream, Media::GraphqlResponse, Media::Json];
+    let fits = media.into_iter().filter_map(|media| Some((media, fit(media, &ranges)?)));
+    fits.max_by_key(|(_, fit)| *fit).map(|(media, _)| media)
 }
 
 /// What the most exact of the ranges that cover `media` says of it; `None` if it is not wanted.
@@ -61,6 +61,7 @@ fn fit(media: Media, ranges: &[&str]) -> Option<Fit> {
         let mut parts = range.split(';').map(str::trim);
         let essence = parts.next().unwrap_or("").to_ascii_lowercase();
         let exactness = match essence.as_str() {
+            "*/*" | "application/*" if media == Media::EventStream => continue,
             "*/*" => 0,
             "application/*" => 1,
             named if named == media.essence() => 2,
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn accept_is_negotiated() {
-        use Media::{GraphqlResponse, Json};
+        use Media::{EventStream, GraphqlResponse, Json};
         assert_eq!(accepted(&HeaderMap::new()), Some(Json));
         for (header, media) in [
             ("*/*", Some(Json)),
@@ -129,6 +130,13 @@ mod tests {
             ("application/graphql-response+json; q=0, */*", Some(Json)),
             ("application/json;q=0, */*;q=0.1", Some(GraphqlResponse)),
             ("text/html, application/xhtml+xml, */*;q=0.8", Some(Json)),
+            ("text/event-stream", Some(EventStream)),
+            ("Text/Event-Stream;q=0.5, */*;q=0.1", Some(EventStream)),
+            ("text/event-stream, multipart/mixed", Some(EventStream)),
+            ("application/graphql-response+json, application/json, text/event-stream", Some(GraphqlResponse)),
+            ("application/json, text/event-stream, */*", Some(Json)),
+            ("text/event-stream;q=0, */*", Some(Json)),
+            ("text/*", None),
             ("text/html", None),
             ("application/json;q=0", None),
             ("*/*;q=0", None),

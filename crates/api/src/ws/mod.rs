@@ -15,20 +15,29 @@ use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::{Server, named_origin, refused};
+pub(crate) use operation::CLOSING;
 use protocol::{Close, SUBPROTOCOL};
+
+/// Why there is no place.
+pub(crate) const FULL: &str = "this server holds as many WebSockets and event streams as it may";
 
 /// What tungstenite reads at once for a connection: its default of 128 KiB times thousands of silent watchers is too much.
 const READ_BUFFER: usize = 4 << 10;
 
-/// The connections that this process holds.
+/// The connections that this process holds: WebSockets, and event streams.
 pub(crate) struct Places(Arc<Semaphore>);
 
 impl Places {
     pub(crate) fn new(connections: usize) -> Self {
         Self(Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// A place for as long as it is kept; `None` when all are taken.
+    pub(crate) fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
     }
 }
 
@@ -46,8 +55,8 @@ pub(crate) async fn upgrade(server: Arc<Server>, request: Request) -> Response {
     if server.shutdown.is_cancelled() {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "the server is shutting down");
     }
-    let Ok(place) = server.places.0.clone().try_acquire_owned() else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "this server holds as many WebSockets as it may");
+    let Some(place) = server.places.take() else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, FULL);
     };
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
@@ -80,7 +89,7 @@ pub(crate) async fn upgrade(server: Arc<Server>, request: Request) -> Response {
 }
 
 /// Whether the page that asks (if it is a page) came from this server, or from where the operator allows.
-fn same_origin(server: &Server, headers: &HeaderMap) -> bool {
+pub(crate) fn same_origin(server: &Server, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     if named_origin(&server.allowed_origins, origin) {
         return true;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{ServerError, Value};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use tokio::task::AbortHandle;
 
@@ -19,7 +20,7 @@ use crate::metrics::{Metrics, Outcome};
 
 /// A live stream ends when the stages close, which a shutdown does a moment before or after it is told here. A client that
 /// heard `complete` would not come back; so long is waited for the close frame that makes it come back.
-const CLOSING: Duration = Duration::from_secs(1);
+pub(crate) const CLOSING: Duration = Duration::from_secs(1);
 
 /// The operations of one connection that are under way, by the id that the client gave.
 pub(super) type Running = Arc<Mutex<HashMap<String, AbortHandle>>>;
@@ -100,9 +101,13 @@ pub(super) async fn run(server: Arc<Server>, parameters: Parameters, speaker: Sp
     let mut measure = Some(measure);
     let mut seen = false;
     let shared_id: Arc<str> = Arc::from(speaker.id.as_str());
-    while let Some(event) = events.next().await {
+    let turns = Arc::new(Semaphore::new(1));
+    loop {
+        // While the client is behind the stream is not asked, and coalesces. A semaphore is closed by nobody here.
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        let Some(event) = events.next().await else { break };
         let answer = &event.answer;
-        let lost = answer.is_refusal() || (answer.data == Some(Value::Null) && !answer.errors.is_empty());
+        let lost = answer.is_lost();
         if let Some(mut measure) = measure.take() {
             measure.outcome = if lost { Outcome::refused } else { Outcome::ok };
         }
@@ -111,8 +116,7 @@ pub(super) async fn run(server: Arc<Server>, parameters: Parameters, speaker: Sp
         }
         seen = true;
         server.metrics.events.inc();
-        // Waits while the client is behind. The stream is not asked meanwhile, and coalesces.
-        let next = Outgoing::Next { id: Arc::clone(&shared_id), event };
+        let next = Outgoing::Next { id: Arc::clone(&shared_id), event, turn };
         if speaker.to.send(next).await.is_err() {
             return;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::Receiver;
 
 use super::protocol::{Close, next_message};
@@ -18,6 +19,8 @@ pub(super) enum Outgoing {
     Next {
         id: Arc<str>,
         event: Arc<Rendered>,
+        /// Given back when it is written: until then its subscription is asked for nothing more.
+        turn: OwnedSemaphorePermit,
     },
     Ping,
     Close(Close),
@@ -30,9 +33,13 @@ pub(super) async fn write(
     patience: Duration,
 ) -> Result<(), Close> {
     while let Some(next) = outgoing.recv().await {
+        let mut turn_of = None;
         let (message, last) = match next {
             Outgoing::Text(text) => (Message::Text(text.into()), false),
-            Outgoing::Next { id, event } => (Message::Text(next_message(&id, &event.text).into()), false),
+            Outgoing::Next { id, event, turn } => {
+                turn_of = Some(turn);
+                (Message::Text(next_message(&id, &event.text).into()), false)
+            }
             Outgoing::Ping => (Message::Ping(Default::default()), false),
             Outgoing::Close(close) => {
                 let frame = CloseFrame { code: close.code, reason: close.reason.into() };
@@ -45,6 +52,7 @@ pub(super) async fn write(
             Ok(Err(_)) => return Err(Close::GONE),
             Err(_) => return Err(Close::NOT_READING),
         }
+        drop(turn_of);
     }
     Ok(())
 }

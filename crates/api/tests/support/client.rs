@@ -63,7 +63,7 @@ pub struct Api {
     pub model: Model,
     pub health: Switch,
     pub shutdown: CancellationToken,
-    router: Router,
+    pub router: Router,
 }
 
 impl Default for Api {

@@ -4,4 +4,5 @@
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::panic)]
 
 pub mod client;
+pub mod events;
 pub mod model;

@@ -32,6 +32,10 @@ struct State {
     player_failures: HashMap<String, Trouble>,
     submits: Vec<(usize, Wanted)>,
     reads: u64,
+    /// The last change of each board that was followed, shared by all who follow it.
+    shown: HashMap<LeaderboardId, (u64, Arc<Change>)>,
+    /// What all who follow a board are told instead of it.
+    live_trouble: Option<Trouble>,
 }
 
 /// The model. Clones share their state.
@@ -59,6 +63,12 @@ impl Model {
 
     pub fn fail_player(&self, player: &str, trouble: Trouble) {
         self.state.lock().player_failures.insert(player.to_owned(), trouble);
+    }
+
+    /// Ends what is live, now and from now on, or no more.
+    pub fn trouble_live(&self, trouble: Option<Trouble>) {
+        self.state.lock().live_trouble = trouble;
+        self.touch();
     }
 
     pub fn set_bomb(&self, player: &str) {
@@ -339,17 +349,10 @@ impl Service for Model {
         Ok(Page { version, rules, rows, has_previous: false, has_next: false })
     }
 
-    async fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError> {
+    async fn changes(&self, id: &LeaderboardId, _first: usize) -> Result<Changes, BoardError> {
         self.state.lock().board(id)?;
         let (model, id) = (self.clone(), id.clone());
-        let present = move || {
-            let (version, _, mut rows) =
-                model.rows_of(&id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
-            let total = rows.len() as u64;
-            rows.truncate(first);
-            let revision = model.changed.borrow().to_string();
-            Ok(Arc::new(Change { version, revision, state: model.rank_state, total, rows }))
-        };
+        let present = move || model.change(&id);
         Ok(self.after_each_change(present).boxed())
     }
 
@@ -367,6 +370,27 @@ impl Service for Model {
 }
 
 impl Model {
+    fn change(&self, id: &LeaderboardId) -> Result<Arc<Change>, Trouble> {
+        let revision = *self.changed.borrow();
+        let state = self.state.lock();
+        if let Some(trouble) = &state.live_trouble {
+            return Err(trouble.clone());
+        }
+        if let Some((of, change)) = state.shown.get(id)
+            && *of == revision
+        {
+            return Ok(Arc::clone(change));
+        }
+        drop(state);
+        let (version, _, mut rows) = self.rows_of(id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
+        let total = rows.len() as u64;
+        rows.truncate(100);
+        let state = self.rank_state;
+        let change = Arc::new(Change { version, revision: revision.to_string(), state, total, rows });
+        self.state.lock().shown.insert(id.clone(), (revision, Arc::clone(&change)));
+        Ok(change)
+    }
+
     fn after_each_change<T, F: Fn() -> T>(&self, present: F) -> impl stream::Stream<Item = T> + use<T, F> {
         let mut changed = self.changed.subscribe();
         changed.mark_changed();
