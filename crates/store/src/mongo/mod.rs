@@ -1,4 +1,4 @@
-//! MongoDB as the store: a replica set of version 6 or later, or a single server for trying things out.
+//! MongoDB as the store: a replica set of version 6 or later (one of a single member for trying things out).
 //!
 //! # What is in the database
 //!
