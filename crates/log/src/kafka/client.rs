@@ -10,6 +10,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
 use tracing::{debug, warn};
 
 use super::errors;
@@ -18,6 +19,9 @@ use crate::url::LogUrl;
 
 /// How long a question to the brokers may take.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long a topic that was just made may be unknown to who leads it.
+const SETTLES: Duration = Duration::from_secs(10);
 
 /// Where the topic is, and a connection to ask about it.
 pub(super) struct Client {
@@ -82,6 +86,19 @@ impl Client {
         }
     }
 
+    /// The bounds of a partition that may just have been made: its leader needs a moment to know that it leads.
+    pub(super) async fn settled_bounds(&self, shard: u16) -> Result<Bounds, LogError> {
+        let deadline = Instant::now() + SETTLES;
+        loop {
+            match self.bounds(shard).await {
+                Err(LogError::Unavailable(_) | LogError::Gone(_)) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(50)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
     /// What the brokers say of the topic and of each other.
     pub(super) async fn metadata(&self, patience: Duration) -> Result<Metadata, LogError> {
         let (admin, topic) = (Arc::clone(&self.admin), self.topic.clone());
@@ -99,9 +116,9 @@ impl Drop for Client {
     }
 }
 
-/// For requests that make, ask or cut.
+/// For requests that make, describe or cut: several brokers have a part in them.
 pub(super) fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+    AdminOptions::new().request_timeout(Some(3 * ANSWER)).operation_timeout(Some(2 * ANSWER))
 }
 
 /// What a blocking call gave.
@@ -120,6 +137,8 @@ fn config(url: &LogUrl) -> Result<ClientConfig, LogError> {
         .set("client.id", "hiscore")
         // Only we make the topic, with our settings: never a broker's defaults.
         .set("allow.auto.create.topics", "false")
+        // How long a topic that a broker does not know is taken for one that it does not know yet.
+        .set("topic.metadata.propagation.max.ms", "5000")
         .set("reconnect.backoff.ms", "50")
         .set("reconnect.backoff.max.ms", "1000")
         .set("socket.keepalive.enable", "true")

@@ -17,19 +17,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use crate::certificate;
 use crate::contract::{
-    Appended, Bounds, Expect, Identity, Log, LogError, MAX_ENTRY_BYTES, Options, Reader, Retention,
+    Appended, Bounds, Expect, Identity, Log, LogError, LogId, MAX_ENTRY_BYTES, Options, Reader, Retention,
 };
 use crate::url::LogUrl;
 use client::Client;
 use reader::KafkaReader;
 use writer::Writer;
 
-/// How long the certificate is waited for when it must be there.
-const CERTIFICATE: Duration = Duration::from_secs(10);
+/// How long the certificate may take to be written, or to be read when it is there.
+const CERTIFICATE: Duration = Duration::from_secs(20);
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A log in Kafka.
 pub(crate) struct KafkaLog {
@@ -46,7 +50,7 @@ impl KafkaLog {
         let in_step = setup::topic(&client, options).await?;
         let mut ends = Vec::new();
         for shard in 0..options.shards {
-            ends.push(client.bounds(shard).await?.end);
+            ends.push(client.settled_bounds(shard).await?.end);
         }
         let found = match (certificate_of(&client).await?, options.expect) {
             (Some(found), _) => found,
@@ -54,14 +58,7 @@ impl KafkaLog {
             (None, Expect::Fresh(id)) if ends.iter().any(|end| *end > 0) => {
                 return Err(certificate::missing(&client.topic, id));
             }
-            (None, Expect::Fresh(id)) => {
-                let writer = Writer::start(&client, options, in_step, Vec::new())?;
-                let draft = certificate::encode(&certificate::draft(options, id));
-                writer.append(options.shards, draft).await?;
-                writer.close().await;
-                let written = certificate_of(&client).await?;
-                written.ok_or_else(|| certificate::missing(&client.topic, id))?
-            }
+            (None, Expect::Fresh(id)) => certify(&client, options, in_step, id).await?,
         };
         let identity = certificate::judge(&client.topic, &found, options)?;
         let writer = Writer::start(&client, options, in_step, ends)?;
@@ -81,9 +78,36 @@ impl KafkaLog {
     }
 }
 
+/// Appends a certificate, until one is there: ours, or that of another who was first.
+async fn certify(
+    client: &Arc<Client>,
+    options: &Options,
+    in_step: usize,
+    id: LogId,
+) -> Result<Vec<u8>, LogError> {
+    let writer = Writer::start(client, options, in_step, Vec::new())?;
+    let draft = certificate::encode(&certificate::draft(options, id));
+    let deadline = Instant::now() + CERTIFICATE;
+    let made = loop {
+        match writer.append(options.shards, draft.clone()).await {
+            Ok(_) | Err(LogError::Ambiguous(_) | LogError::Unavailable(_)) => {}
+            Err(error) => break Err(error),
+        }
+        match certificate_of(client).await {
+            Ok(Some(found)) => break Ok(found),
+            // A broker that was just started needs a moment until it takes anything.
+            Ok(None) if Instant::now() < deadline => sleep(PAUSE).await,
+            Ok(None) => break Err(LogError::Unavailable("Kafka does not take the certificate".to_owned())),
+            Err(error) => break Err(error),
+        }
+    };
+    writer.close().await;
+    made
+}
+
 /// The first entry of the partition beside the shards.
 async fn certificate_of(client: &Arc<Client>) -> Result<Option<Vec<u8>>, LogError> {
-    let bounds = client.bounds(client.shards).await?;
+    let bounds = client.settled_bounds(client.shards).await?;
     if bounds.end == 0 {
         return Ok(None);
     }

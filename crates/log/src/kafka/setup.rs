@@ -58,8 +58,12 @@ pub(super) async fn topic(client: &Client, options: &Options) -> Result<usize, L
                 return Err(LogError::Gone(format!("Kafka has no topic {}", client.topic)));
             }
             Found::Nothing { brokers } if !made => {
-                make(client, options, brokers).await?;
-                made = true;
+                match make(client, options, brokers).await {
+                    Ok(()) => made = true,
+                    // It may have been made all the same.
+                    Err(LogError::Unavailable(_)) if Instant::now() < deadline => {}
+                    Err(error) => return Err(error),
+                }
             }
             Found::Nothing { .. } | Found::Unled => {}
         }

@@ -8,7 +8,10 @@ use crate::LogError;
 /// Of something asked or made: nothing was appended by it.
 pub(super) fn of_request(error: &Error) -> LogError {
     match soft(error) {
-        Some(AMQPSoftError::NOTFOUND) => LogError::Gone(error.to_string()),
+        // The code also stands for a stream whose node is down, or has just started: "home node ... is down".
+        Some(AMQPSoftError::NOTFOUND) if error.to_string().contains("no queue") => {
+            LogError::Gone(error.to_string())
+        }
         Some(AMQPSoftError::ACCESSREFUSED) => LogError::Invalid(error.to_string()),
         // Another stream (or queue) of this name, with other settings. The code alone says too little: it also stands for
         // a stream whose replica on this node is just being started.

@@ -8,6 +8,8 @@
 //!   entry that was read last, and compares.
 //! - Offsets have gaps where a segment begins: a gap is looked into, and is an error only if something was cut off.
 //! - A stream cannot be cut at an offset: [`Log::trim`] does nothing, and a limit of size applies.
+//! - A node that has no replica of a stream cannot be asked to read it: all nodes in the URL should have one (RabbitMQ's
+//!   default is a replica on every node).
 //! - A stream confirms what carries the number of an earlier one without keeping it: no numbers are sent.
 
 mod errors;

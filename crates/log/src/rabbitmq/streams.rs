@@ -120,7 +120,7 @@ impl Streams {
         find(&channel, &self.of_certificate()).await?;
         let mut consumer = consume(&channel, &self.of_certificate(), Begin::First, 1).await?;
         let first = first(&mut consumer).await?;
-        match first.as_ref().map(|first| offset(first)).transpose()? {
+        match first.as_ref().map(offset).transpose()? {
             None => Ok(None),
             Some(0) => Ok(first.map(|first| first.data.to_vec())),
             Some(_) => Err(self.foreign("its certificate was cut off")),
@@ -192,7 +192,7 @@ impl Streams {
 }
 
 /// Asks whether a stream is there.
-async fn find(channel: &Channel, stream: &str) -> Result<(), LogError> {
+pub(super) async fn find(channel: &Channel, stream: &str) -> Result<(), LogError> {
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     answer(channel.queue_declare(stream.into(), passive, FieldTable::default())).await.map(drop)
 }

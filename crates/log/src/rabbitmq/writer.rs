@@ -19,7 +19,7 @@ use tracing::{debug, error, info};
 
 use super::errors;
 use super::link::{Link, answer};
-use super::streams::{Begin, Streams, consume};
+use super::streams::{Begin, Streams, consume, find};
 use crate::budget::Budget;
 use crate::contract::{LogError, Options};
 
@@ -121,6 +121,10 @@ impl Writer {
                 }
             }
             Err(_) => {
+                // Those that follow are refused at once, instead of waiting as long and being ambiguous then.
+                *self.shared.channel.write() =
+                    Err(LogError::Unavailable("RabbitMQ does not confirm".to_owned()));
+                self.shared.wanted.notify_one();
                 Err(LogError::Ambiguous(format!("RabbitMQ did not confirm within {:?}", self.append_timeout)))
             }
         }
@@ -208,7 +212,7 @@ async fn keep(
             match connected {
                 Ok((channel, watch)) => {
                     pause = PAUSE.0;
-                    watch_over(&shared, &channel, watch).await;
+                    watch_over(&shared, &streams, &channel, watch).await;
                     let none = LogError::Unavailable("the connection to RabbitMQ broke".to_owned());
                     *shared.channel.write() = Err(none);
                 }
@@ -231,7 +235,7 @@ async fn keep(
 }
 
 /// Lends the channel to appends while it works.
-async fn watch_over(shared: &Shared, channel: &Channel, mut watch: Consumer) {
+async fn watch_over(shared: &Shared, streams: &Streams, channel: &Channel, mut watch: Consumer) {
     while channel.status().connected() {
         *shared.channel.write() = if shared.link.is_blocked().await {
             Err(LogError::Unavailable("RabbitMQ is short of memory or disk, and takes nothing".to_owned()))
@@ -241,7 +245,8 @@ async fn watch_over(shared: &Shared, channel: &Channel, mut watch: Consumer) {
         tokio::select! {
             // An entry would be a second certificate, which means nothing; the end means that the stream was deleted.
             news = watch.next() => if !matches!(news, Some(Ok(_))) { return },
-            () = shared.wanted.notified() => {}
+            // In doubt: whether it answers at all.
+            () = shared.wanted.notified() => if find(channel, &streams.of_certificate()).await.is_err() { return },
             () = sleep(LOOK) => {}
         }
     }
