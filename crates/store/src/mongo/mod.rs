@@ -78,6 +78,10 @@ const SHARDS: &str = "shards";
 /// The collection, and the `_id` of its one document.
 const DEPLOYMENT: &str = "deployment";
 
+/// Records become documents, statements, a command and a message: so much of them at a time, whatever a bulk is, since
+/// that is what memory a writer needs. Larger commands are hardly quicker.
+const PIECE: usize = 1 << 20;
+
 /// How the store is spoken to.
 #[derive(Debug, Clone)]
 pub struct MongoOptions {
@@ -204,26 +208,30 @@ impl Store for MongoStore {
         // Boards first: a record without its board would be a record that nobody finds.
         let boards = bulk::write(&self.link, LEADERBOARDS, states).await?;
         let rules = self.rules_of(&writes).await?;
-        let mut states = Vec::with_capacity(writes.rows.len());
+        let mut states = Vec::new();
+        let (mut bytes, mut superseded) = (0, boards.superseded);
         for (at, (key, record)) in writes.rows.iter().enumerate() {
             let document = match rules.get(&key.season.leaderboard) {
                 Some(rules) => documents::record(writes.shard, key, record, rules),
                 None => Err("its leaderboard is not stored yet".to_owned()),
             };
             match document {
-                Ok(document) => states.push(State {
-                    at,
-                    id: RawBson::Document(documents::record_id(key)),
-                    document,
-                    position: record.position,
-                }),
+                Ok(document) => {
+                    bytes += document.as_bytes().len();
+                    let id = RawBson::Document(documents::record_id(key));
+                    states.push(State { at, id, document, position: record.position });
+                }
                 Err(reason) => written.failed_rows.push((at, reason)),
             }
+            if bytes >= PIECE || at + 1 == writes.rows.len() {
+                let rows = bulk::write(&self.link, RECORDS, std::mem::take(&mut states)).await?;
+                bytes = 0;
+                superseded += rows.superseded;
+                written.failed_rows.extend(rows.failed);
+            }
         }
-        let rows = bulk::write(&self.link, RECORDS, states).await?;
-        written.superseded = boards.superseded + rows.superseded;
+        written.superseded = superseded;
         written.failed_boards.extend(boards.failed);
-        written.failed_rows.extend(rows.failed);
         written.failed_boards.sort_unstable();
         written.failed_rows.sort_unstable();
         Ok(written)
