@@ -5,7 +5,7 @@
 //! `board` and `stream` follow one board over WebSockets and event streams, and submit a score ten times a second, by which
 //! they know how long it took to reach each of them. `ranks` follows a player each.
 
-#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what it is for")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
