@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bson::doc;
+use hiscore_faults::servers::{Mongo, Redis};
 
 use crate::deployment::{Deployment, missing};
 use crate::load::{Load, Plan};
@@ -65,6 +66,42 @@ fn mongodb_is_wiped() {
     deployment.check(&reader, &persister, &played, Level::Ranked);
     let another = deployment.serve("all");
     deployment.check(&another, &persister, &played, Level::Ranked);
+}
+
+/// Both at once: a Redis that has to be reconciled knows more than the store that it is reconciled with.
+#[test]
+fn mongodb_is_restored_while_redis_restarts() {
+    if missing() {
+        return;
+    }
+    let redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let deployment = Deployment { redis, replica: None, sentinels: None, mongo: Mongo::start(1) };
+    let server = deployment.serve("ingest,scoreboard");
+    let persister = deployment.serve("persist");
+    let mongo = &deployment.mongo;
+    let load = Load::start(Plan { deletes: true, ..Plan::default() }, &[&server]);
+    load.await_acks(300);
+    let backup = tempfile::tempdir().unwrap();
+    mongo.kill(0);
+    copy(mongo.folder(0), backup.path());
+    mongo.restart(0);
+    load.await_acks(500);
+    let played = load.stop();
+    deployment.check(&server, &persister, &played, Level::Ranked);
+
+    drop(persister.kill());
+    mongo.kill(0);
+    put_back(backup.path(), mongo.folder(0));
+    mongo.restart(0);
+    deployment.redis.kill();
+    deployment.redis.restart();
+    let persister = deployment.serve("persist");
+    deployment.check_in_the_end(&server, &persister, &played, Level::Ranked);
+    let load = Load::go_on(Plan { deletes: true, ..Plan::default() }, &[&server], played.account);
+    load.await_acks(300);
+    let played = load.stop();
+    println!("{played}");
+    deployment.check(&server, &persister, &played, Level::Ranked);
 }
 
 fn wipe(deployment: &Deployment) {
