@@ -29,9 +29,11 @@ deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny
 	$(CARGO) deny --locked check bans licenses sources
 
-bench: release ## durable submissions, bulks and reads, beside Redis in the same run
+bench: release ## durable submissions, bulks and reads, beside Redis in the same run; then 5,000 subscribers
 	@scripts/tools.sh bench
+	$(CARGO) build --release --locked -p hiscore-api --example subscribers
 	python3 bench/run.py
+	python3 bench/subscribers.py
 
 bench-reference: release ## beside the reference design, on the same Redis and MongoDB in the same run
 	@scripts/tools.sh bench
