@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hiscore_api::service::{Check, Health};
+use hiscore_config::Roles;
 use hiscore_rank::redis::RedisRanks;
 use parking_lot::Mutex;
 
@@ -12,6 +13,8 @@ use crate::coalesce::persister::share::Overview;
 
 /// What is looked at.
 pub struct RemoteChecks {
+    /// What this process does.
+    pub roles: Roles,
     /// The ranking tier.
     pub ranks: Arc<RedisRanks>,
     /// What is waited for before anything is answered.
@@ -43,7 +46,8 @@ impl Health for RemoteChecks {
                 ok: waiting.is_none(),
                 detail: waiting.map_or_else(|| "known".to_owned(), |why| format!("waiting: {why}")),
             },
-            Check { name: "redis", ok: connected, detail: redis },
+            // Who only reads goes on from the store, and says STALE.
+            Check { name: "redis", ok: connected || !(self.roles.ingest || self.roles.persist), detail: redis },
             Check {
                 name: "accepting",
                 ok: !stopping,

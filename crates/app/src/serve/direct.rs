@@ -113,6 +113,7 @@ impl DirectServer {
             waiting_for: Arc::clone(&waiting_for),
         });
         let checks = Arc::new(RemoteChecks {
+            roles: settings.roles,
             ranks: Arc::clone(&ranks),
             waiting_for: Arc::clone(&waiting_for),
             tools: OnceLock::new(),
