@@ -147,10 +147,14 @@ def memory(watch):
     return {name: watch.range(name) for name in names} | {"connections": watch.range("connections")}
 
 
-def show_memory(what, figures):
-    parts = [f"{name} {low / 2**20:.0f}–{high / 2**20:.0f}" for name, (low, high) in figures["memory"].items() if name != "connections"]
-    least, most = figures["memory"]["connections"]
-    print(f"  {what:34}{', '.join(parts)}; {least}–{most}")
+def show_memory(results):
+    """Of everything that was measured, also when the run was cut short."""
+    print("\nResident memory in MiB, least to most of what was seen each second, and connections of MongoDB")
+    rows = [(f"{what}: {system}", row[system]) for what, row in results["throughput"].items() for system in row if system != "ratio"]
+    for what, figures in rows + list(results["losses"].items()):
+        ranges = figures["memory"]
+        parts = [f"{name} {low / 2**20:.0f} to {high / 2**20:.0f}" for name, (low, high) in ranges.items() if name != "connections"]
+        print(f"  {what:36}{', '.join(parts)}, connections {ranges['connections'][0]} to {ranges['connections'][1]}")
 
 
 def throughput(comparison, systems, results):
@@ -205,31 +209,30 @@ def main():
     if not (REFERENCE / "node_modules").is_dir():
         sys.exit("bench/reference is not installed: npm ci there")
 
-    signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"not done after {LONGEST} s"))
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"not done after {LONGEST} s; the rows above are all there are"))
     signal.alarm(LONGEST)
-    results = {"cores": os.cpu_count(), "throughput": {}, "losses": {}}
-    # Beside the project, not in /tmp, which may be memory: MongoDB's journal must reach a disk.
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT) as folder:
-        comparison = Comparison(arguments.binary, folder)
-        try:
-            throughput(comparison, systems, results)
-            losses(comparison, systems, arguments.faults or FAULTS, results)
-        finally:
-            comparison.stop()
-
-    print("\nResident memory in MiB, least–most, looked at each second; connections of MongoDB")
-    for what, row in results["throughput"].items():
-        for system in systems:
-            show_memory(f"{what}", row[system])
-    for what, figures in results["losses"].items():
-        show_memory(what, figures)
-    output = pathlib.Path(arguments.json)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(results, indent=2) + "\n")
+    results = {"cores": os.cpu_count(), "load_before": os.getloadavg(), "throughput": {}, "losses": {}}
+    print(f"{os.cpu_count()} cores shared with the load, {os.getloadavg()[0]:.1f} processes running on average before")
+    try:
+        # Beside the project, not in /tmp, which may be memory: MongoDB's journal must reach a disk.
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT) as folder:
+            comparison = Comparison(arguments.binary, folder)
+            try:
+                throughput(comparison, systems, results)
+                losses(comparison, systems, arguments.faults or FAULTS, results)
+            finally:
+                signal.alarm(0)
+                comparison.stop()
+    finally:
+        show_memory(results)
+        output = pathlib.Path(arguments.json)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(results, indent=2) + "\n")
 
     lost = {what: figures["lost"] for what, figures in results["losses"].items() if what.startswith("hiscore")}
     if any(lost.values()):
         sys.exit(f"hiscore lost acknowledged updates: {lost}")
+    print("\nhiscore lost nothing" if lost else "\nhiscore was not tried for losses")
 
 
 if __name__ == "__main__":
