@@ -3,7 +3,6 @@
 //! [`contract`] is what `ingest` and `apply` may rely on in any log; [`entry`] is what the bytes in it mean. Which
 //! broker it is, a [`LogUrl`] says, and [`open`] is the only place that cares.
 
-#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod budget;
 mod certificate;
 pub mod contract;

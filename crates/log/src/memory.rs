@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::budget::Budget;
 use crate::certificate;
 use crate::contract::{
     Appended, Bounds, Expect, Identity, Log, LogEntry, LogError, MAX_ENTRY_BYTES, Options, Reader, Retention,
@@ -42,7 +43,6 @@ struct State {
     shards: Vec<Shard>,
     faults: VecDeque<Fault>,
     away: bool,
-    under_way: usize,
     /// The clock, if a test sets it.
     time_ms: Option<u64>,
 }
@@ -88,7 +88,7 @@ impl MemoryBroker {
             broker: self.clone(),
             identity,
             append_timeout: options.append_timeout,
-            max_in_flight: options.max_in_flight,
+            budget: Budget::new(options.max_in_flight),
             closed: AtomicBool::new(false),
         }))
     }
@@ -155,7 +155,7 @@ struct MemoryLog {
     broker: MemoryBroker,
     identity: Identity,
     append_timeout: Duration,
-    max_in_flight: usize,
+    budget: Budget,
     closed: AtomicBool,
 }
 
@@ -183,16 +183,12 @@ impl Log for MemoryLog {
         if entry.len() > MAX_ENTRY_BYTES {
             return Err(LogError::TooLarge { bytes: entry.len() });
         }
-        let bytes = entry.len().max(1024);
+        let _room = self.budget.take(entry.len())?;
         let fault = {
             let mut state = self.broker.0.state.lock();
             if state.away {
                 return Err(away());
             }
-            if state.under_way + bytes > self.max_in_flight {
-                return Err(LogError::Unavailable("too many bytes are under way".to_owned()));
-            }
-            state.under_way += bytes;
             state.faults.pop_front()
         };
         // Others get a turn, as with a broker: what is under way is under way for a moment.
@@ -201,8 +197,6 @@ impl Log for MemoryLog {
             Some(Fault::Unavailable | Fault::AmbiguousLost) => None,
             _ => self.broker.0.put(shard, entry),
         };
-        let mut state = self.broker.0.state.lock();
-        state.under_way = state.under_way.saturating_sub(bytes);
         match (fault, put) {
             (Some(Fault::Unavailable), _) => Err(away()),
             (Some(_), _) => Err(LogError::Ambiguous(format!("no answer within {:?}", self.append_timeout))),

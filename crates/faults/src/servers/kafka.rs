@@ -16,7 +16,7 @@ const CLUSTER: &str = "aGlzY29yZS1mYXVsdHMtMQ";
 /// For a question that a paused node must not hold up.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// A running Kafka (KRaft) on 127.0.0.1, each node both broker and controller. A node counts as gone after 3 s. Killed,
+/// A running Kafka (KRaft) on 127.0.0.1, each node both broker and controller. A node counts as gone after 6 s. Killed,
 /// and its folders removed, when dropped.
 #[derive(Debug)]
 pub struct Kafka {
@@ -247,9 +247,9 @@ fn properties(node: usize, nodes: usize, port: u16, controller: u16, voters: &st
          share.coordinator.state.topic.replication.factor={nodes}\n\
          share.coordinator.state.topic.min.isr={in_step}\n\
          group.initial.rebalance.delay.ms=0\n\
-         broker.session.timeout.ms=3000\n\
-         broker.heartbeat.interval.ms=500\n\
-         replica.lag.time.max.ms=3000\n\
+         broker.session.timeout.ms=6000\n\
+         broker.heartbeat.interval.ms=1000\n\
+         replica.lag.time.max.ms=6000\n\
          controlled.shutdown.enable=false\n\
          log.cleaner.enable=false\n\
          log.retention.check.interval.ms=1000\n\

@@ -126,6 +126,12 @@ proptest! {
         prop_assert_eq!(Entry::decode(&bytes), Err(EntryError::Corrupt("the checksum is wrong")));
     }
 
+}
+
+proptest! {
+    // Each is of up to half a megabyte.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn packs_keep_the_order_and_the_limit(works in prop::collection::vec(works(), 0..40), times in 1usize..200) {
         let works: Vec<Work> = works.iter().cycle().take(works.len() * times).cloned().collect();

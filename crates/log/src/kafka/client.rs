@@ -109,10 +109,10 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        let Some(config) = tokio::runtime::Handle::try_current().ok() else { return };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         // librdkafka waits for its threads: not on one of ours.
         let admin = Arc::clone(&self.admin);
-        drop(config.spawn_blocking(move || drop(admin)));
+        drop(runtime.spawn_blocking(move || drop(admin)));
     }
 }
 
