@@ -1,9 +1,12 @@
 //! Live: tells viewers of changes, at most once an interval per board however many submissions there were.
 //!
 //! One task looks at every board that somebody follows. If its revision moved, the top is read once and shared by
-//! all who follow it. Whoever is slow skips to the newest: a watch channel holds one value, never a queue.
+//! all who follow it, and so is what each player that is followed has, many players a read. Whoever is slow skips to the
+//! newest: a watch channel holds one value, never a queue.
 
 use std::collections::HashMap;
+use std::future::ready;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::players::{Players, Read};
 use super::source::{Source, Standing};
 
 /// The most rows that a follower of a board can ask for.
@@ -36,6 +40,11 @@ pub struct Live {
 struct Topic {
     id: LeaderboardId,
     latest: watch::Sender<Arc<Change>>,
+    players: Players,
+    /// Held by whoever looks: of two looks at once, the one that read first could tell last.
+    looking: tokio::sync::Mutex<()>,
+    /// Looks that were begun.
+    begun: AtomicU64,
 }
 
 impl Live {
@@ -56,7 +65,7 @@ impl Live {
             let followed = self.followed();
             let looks = futures_util::stream::iter(followed.iter());
             // One board that is slow to read does not hold up the others.
-            looks.for_each_concurrent(LOOKS_AT_ONCE, |topic| self.look(topic)).await;
+            looks.for_each_concurrent(LOOKS_AT_ONCE, |topic| self.refresh(topic)).await;
         }
     }
 
@@ -64,6 +73,16 @@ impl Live {
         let mut topics = self.topics.lock();
         topics.retain(|_, topic| topic.strong_count() > 0);
         topics.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Returns when a look has ended that was begun after this was called. A crowd that comes at once waits for the same one.
+    async fn refresh(&self, topic: &Topic) {
+        let came = topic.begun.load(Ordering::Acquire);
+        let _alone = topic.looking.lock().await;
+        if topic.begun.load(Ordering::Acquire) == came {
+            topic.begun.fetch_add(1, Ordering::AcqRel);
+            self.look(topic).await;
+        }
     }
 
     async fn look(&self, topic: &Topic) {
@@ -77,13 +96,16 @@ impl Live {
                 false
             }
         };
-        if !moved {
-            return;
+        if moved {
+            match self.change(&topic.id).await {
+                Ok(change) => drop(topic.latest.send_replace(Arc::new(change))),
+                // The next look tries again; what viewers have stays true as of its revision.
+                Err(error) => return tracing::warn!(%error, "a followed board could not be read"),
+            }
         }
-        match self.change(&topic.id).await {
-            Ok(change) => drop(topic.latest.send_replace(Arc::new(change))),
-            // The next look tries again; what viewers have stays true as of its revision.
-            Err(error) => tracing::warn!(%error, "a followed board could not be read"),
+        let read = if moved { Read::All } else { Read::Missing };
+        if let Err(error) = topic.players.read(self.source.as_ref(), &topic.id, read).await {
+            tracing::warn!(%error, "followed players could not be read");
         }
     }
 
@@ -108,7 +130,13 @@ impl Live {
         if let Some(topic) = topics.get(id).and_then(Weak::upgrade) {
             return Ok(topic);
         }
-        let topic = Arc::new(Topic { id: id.clone(), latest: watch::Sender::new(change) });
+        let topic = Arc::new(Topic {
+            id: id.clone(),
+            latest: watch::Sender::new(change),
+            players: Players::default(),
+            looking: tokio::sync::Mutex::default(),
+            begun: AtomicU64::new(0),
+        });
         topics.insert(id.clone(), Arc::downgrade(&topic));
         Ok(topic)
     }
@@ -120,69 +148,51 @@ impl Live {
     ) -> Result<BoxStream<'static, Result<Arc<Change>, Trouble>>, BoardError> {
         let topic = self.topic(id).await?;
         // The topic may be as old as its last look; the first event is the present.
-        self.look(&topic).await;
+        self.refresh(&topic).await;
         let mut receiver = topic.latest.subscribe();
         receiver.mark_changed();
-        let state = (topic, receiver, self.shutdown.clone());
-        Ok(unfold(state, |(topic, mut receiver, shutdown)| async move {
-            tokio::select! {
-                () = shutdown.cancelled() => None,
-                changed = receiver.changed() => {
-                    changed.ok()?;
-                    let change = Arc::clone(&receiver.borrow_and_update());
-                    Some((Ok(change), (topic, receiver, shutdown)))
-                }
-            }
-        })
-        .boxed())
+        Ok(told(receiver, self.shutdown.clone(), topic).map(Ok).boxed())
     }
 
-    /// What one player has, then every change of it or of its rank.
+    /// What one player has, then every change of it or of its rank, as the looks find it.
     pub async fn rank_changes(
         self: &Arc<Self>,
         id: &LeaderboardId,
         player: &PlayerId,
     ) -> Result<BoxStream<'static, Result<Standing, Trouble>>, BoardError> {
         let topic = self.topic(id).await?;
-        let mut receiver = topic.latest.subscribe();
+        // In the list before the look, which then is about this player too.
+        let followed = topic.players.follow(player);
+        self.refresh(&topic).await;
+        let mut receiver = followed.subscribe();
+        if receiver.borrow().is_none() {
+            let trouble = Trouble::Unavailable("what the player has cannot be read".into());
+            return Err(BoardError::Trouble(trouble));
+        }
         receiver.mark_changed();
-        let follower =
-            Follower { live: Arc::clone(self), topic, receiver, player: player.clone(), shown: None };
-        Ok(unfold(follower, |mut follower| async move {
-            let next = follower.next().await?;
-            Some((next, follower))
-        })
-        .boxed())
+        let told = told(receiver, self.shutdown.clone(), (topic, followed));
+        Ok(told.filter_map(|standing| ready(standing.map(Ok))).boxed())
     }
 }
 
-/// Somebody who follows one player.
-struct Follower {
-    live: Arc<Live>,
-    topic: Arc<Topic>,
-    receiver: watch::Receiver<Arc<Change>>,
-    player: PlayerId,
-    /// What was told last; `None` before the first.
-    shown: Option<Standing>,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Option<Result<Standing, Trouble>> {
-        loop {
-            tokio::select! {
-                () = self.live.shutdown.cancelled() => return None,
-                changed = self.receiver.changed() => changed.ok()?,
-            }
-            self.receiver.mark_unchanged();
-            match self.live.source.row(&self.topic.id, &self.player).await {
-                Ok(now) if self.shown.as_ref() == Some(&now) => {}
-                Ok(now) => {
-                    self.shown = Some(now.clone());
-                    return Some(Ok(now));
-                }
-                Err(BoardError::Trouble(trouble)) => return Some(Err(trouble)),
-                Err(error) => return Some(Err(Trouble::Internal(error.to_string()))),
+/// The latest value whenever there is another one, until shutdown. Meanwhile `alive` is kept, which is what is followed.
+fn told<T: Clone + Send + Sync + 'static>(
+    receiver: watch::Receiver<T>,
+    shutdown: CancellationToken,
+    alive: impl Send + 'static,
+) -> impl futures_util::Stream<Item = T> + Send {
+    unfold((receiver, shutdown, alive), |(mut receiver, shutdown, alive)| async move {
+        tokio::select! {
+            () = shutdown.cancelled() => None,
+            changed = receiver.changed() => {
+                changed.ok()?;
+                let value = receiver.borrow_and_update().clone();
+                Some((value, (receiver, shutdown, alive)))
             }
         }
-    }
+    })
 }
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 pub mod boards;
 pub mod directory;
 pub mod live;
+mod players;
 pub mod reader;
 pub mod remote;
 pub mod source;

@@ -14,7 +14,7 @@ use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableErro
 use parking_lot::Mutex;
 
 use super::directory::Directory;
-use super::source::{Source, Standing};
+use super::source::Source;
 
 /// How often a page is read again because a record moved between order and table. Each time needs a whole round
 /// of the funnel in between, so the second try practically always holds.
@@ -244,11 +244,15 @@ impl Source for Reader {
         Ok((view, page.rows))
     }
 
-    async fn row(&self, id: &LeaderboardId, player: &PlayerId) -> Result<Standing, BoardError> {
+    async fn standings(
+        &self,
+        id: &LeaderboardId,
+        players: &[PlayerId],
+    ) -> Result<(VersionId, Vec<Row>), BoardError> {
         let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
         let open = self.present(&row).ok_or(BoardError::NotFound)?;
-        let page = self.read(&open, &Query::Players(vec![player.clone()]))?;
-        Ok(page.rows.into_iter().next().map(|row| (page.version, row)))
+        let page = self.read(&open, &Query::Players(players.to_vec()))?;
+        Ok((page.version, page.rows))
     }
 }
 

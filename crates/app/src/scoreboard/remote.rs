@@ -11,7 +11,7 @@ use hiscore_rank::redis::{BoardView, PageView, ReadError, RedisRanks};
 use hiscore_score::{Leaderboard, LeaderboardId, PlayerId, Season, VersionId};
 
 use super::boards::Boards;
-use super::source::{Source, Standing};
+use super::source::Source;
 use super::stored::{Reading, Stored, is_version_of};
 
 /// Reads boards.
@@ -232,8 +232,12 @@ impl Source for Remote {
         }
     }
 
-    async fn row(&self, id: &LeaderboardId, player: &PlayerId) -> Result<Standing, BoardError> {
-        let page = self.rows(id, None, std::slice::from_ref(player)).await?;
-        Ok(page.rows.into_iter().next().map(|row| (page.version, row)))
+    async fn standings(
+        &self,
+        id: &LeaderboardId,
+        players: &[PlayerId],
+    ) -> Result<(VersionId, Vec<Row>), BoardError> {
+        let page = self.rows(id, None, players).await?;
+        Ok((page.version, page.rows))
     }
 }

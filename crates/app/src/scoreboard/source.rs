@@ -16,6 +16,10 @@ pub trait Source: Send + Sync + std::fmt::Debug + 'static {
     /// The top of a board's present season with what belongs to it. The revision never promises more than the rows show.
     async fn top(&self, id: &LeaderboardId, first: usize) -> Result<(Board, Vec<Row>), BoardError>;
 
-    /// What one player has on a board's present season.
-    async fn row(&self, id: &LeaderboardId, player: &PlayerId) -> Result<Standing, BoardError>;
+    /// What these players have on a board's present season; those without a record are left out.
+    async fn standings(
+        &self,
+        id: &LeaderboardId,
+        players: &[PlayerId],
+    ) -> Result<(VersionId, Vec<Row>), BoardError>;
 }
