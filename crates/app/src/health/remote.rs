@@ -47,7 +47,11 @@ impl Health for RemoteChecks {
                 detail: waiting.map_or_else(|| "known".to_owned(), |why| format!("waiting: {why}")),
             },
             // Who only reads goes on from the store, and says STALE.
-            Check { name: "redis", ok: connected || !(self.roles.ingest || self.roles.persist), detail: redis },
+            Check {
+                name: "redis",
+                ok: connected || !(self.roles.ingest || self.roles.persist),
+                detail: redis,
+            },
             Check {
                 name: "accepting",
                 ok: !stopping,
