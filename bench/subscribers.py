@@ -146,7 +146,9 @@ def main():
             if arguments.only not in (None, kind):
                 continue
             # A server of its own each, so that no kind finds memory that another one left.
-            server = Hiscore(arguments.binary, f"{folder}/{kind}")
+            home = pathlib.Path(folder, kind)
+            home.mkdir()
+            server = Hiscore(arguments.binary, home)
             try:
                 server.write(3, "bulk.lua")
                 figures = measure(server, arguments.client, kind, arguments.subscribers, arguments.seconds, script, log)
