@@ -21,5 +21,8 @@ while IFS= read -r lock; do
     ! grep -qE '"resolved"|registry\.' "$lock" || complain "$lock: names a registry's host; write it again with omit-lockfile-registry-resolved"
 done < <(files '*package-lock.json')
 
+# With it on anywhere, serde_json reads a key of its own in a player's metadata as something else than it is.
+! grep -n 'raw_value' Cargo.toml crates/*/Cargo.toml | grep -v '#' || complain "serde_json's raw_value is on: leave it off, it changes what metadata means"
+
 [ $found = 0 ] && echo "tidy"
 exit $found

@@ -5,7 +5,7 @@ use hiscore_score::{
     Leaderboard, LeaderboardId, Live, Metadata, Operator, PlayerId, Position, Record, RecordKey, Rules,
     Score, Season, SortOrder, Stamp, SubmissionKey, Window,
 };
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use super::lines::{
     BoardLine, BoardStamps, OperatorName, OrderName, RecordLine, RecordStamps, SubmissionLine, WindowLine,
@@ -66,6 +66,8 @@ pub(super) fn record_line(key: &RecordKey, record: &Record) -> RecordLine {
     let live = record.live.as_ref();
     let shown = |stamp: Stamp| rfc3339(stamp.unix_ms());
     let deleted = (record.deleted != Stamp::ZERO).then_some(record.deleted);
+    let metadata = live.and_then(|live| live.metadata.as_ref()).map(shown_metadata);
+    let (metadata, metadata_json) = metadata.map_or((None, None), |(value, text)| (Some(value), text));
     RecordLine {
         leaderboard_id: key.season.leaderboard.to_string(),
         version_id: key.season.version,
@@ -73,7 +75,8 @@ pub(super) fn record_line(key: &RecordKey, record: &Record) -> RecordLine {
         score: live.map(|live| live.score.get()),
         subscore: live.map(|live| live.subscore.get()),
         num_score: live.map(|live| live.num_score),
-        metadata: live.and_then(|live| live.metadata.as_ref()).and_then(raw),
+        metadata,
+        metadata_json,
         created_at: live.map(|live| shown(live.created)),
         updated_at: shown(record.updated),
         deleted_at: deleted.map(shown),
@@ -87,12 +90,12 @@ pub(super) fn record_line(key: &RecordKey, record: &Record) -> RecordLine {
     }
 }
 
-/// The text to the byte; written anew only if it had line ends between its parts, which would tear the line.
-fn raw(metadata: &Metadata) -> Option<Box<RawValue>> {
-    let text = metadata.as_str();
-    let text = if text.contains(['\n', '\r']) { metadata.to_value().to_string() } else { text.to_owned() };
-    // It was read as JSON when it came in, so it is JSON.
-    RawValue::from_string(text).ok()
+/// The value, and its text if that is not what the value is written as: what comes back is the same to the byte.
+fn shown_metadata(metadata: &Metadata) -> (Value, Option<String>) {
+    let value = metadata.to_value();
+    let written = value.to_string();
+    let exact = metadata.as_str();
+    (value, (written != exact).then(|| exact.to_owned()))
 }
 
 fn window_line(window: &Window) -> WindowLine {
@@ -115,15 +118,14 @@ pub(super) fn record(line: RecordLine, length: usize) -> Result<(RecordKey, Reco
         (Some(score), Some(subscore), Some(num_score), Some(created), Some(reached)) => Some(Live {
             score: Score::new(score).map_err(|error| format!("score: {error}"))?,
             subscore: Score::new(subscore).map_err(|error| format!("subscore: {error}"))?,
-            metadata: line
-                .metadata
-                .map_or(Ok(None), |text| Metadata::from_stored(text.get()))
+            metadata: { line.metadata_json.or_else(|| line.metadata.map(|value| value.to_string())) }
+                .map_or(Ok(None), |text| Metadata::from_stored(&text))
                 .map_err(|error| format!("metadata: {error}"))?,
             num_score,
             created: stamp(created)?,
             reached: stamp(reached)?,
         }),
-        (None, None, None, None, None) if line.metadata.is_none() => None,
+        (None, None, None, None, None) if line.metadata.is_none() && line.metadata_json.is_none() => None,
         _ => {
             return Err(
                 "score, subscore, numScore, stamps.created and stamps.reached come together".to_owned()

@@ -12,7 +12,7 @@
 //! them. Positions are not in it, since they belong to the history of one deployment.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 /// The format that is written, and the only one that is read.
 pub(super) const FORMAT: u32 = 1;
@@ -102,7 +102,10 @@ pub(super) struct RecordLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) num_score: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) metadata: Option<Box<RawValue>>,
+    pub(super) metadata: Option<Value>,
+    /// Its text, when that is not what the value would be written as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) metadata_json: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) created_at: Option<String>,
     pub(super) updated_at: String,

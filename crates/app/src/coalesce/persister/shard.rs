@@ -89,7 +89,7 @@ impl ShardLoop {
         }
         // What is left goes out with us if the store takes it; if not, the next persister has it.
         if clock.is_ours
-            && let Err(error) = self.round().await
+            && let Err(error) = self.round(u64::MAX).await
         {
             tracing::debug!(shard = self.shard, %error, "the last round failed; another persister goes on");
         }
@@ -125,10 +125,12 @@ impl ShardLoop {
         }
         let waiting = look.dirty + look.in_flight;
         let due = clock.round + clock.pause;
-        let full = look.dirty >= self.tools.options.rows as u64;
-        if waiting > 0 && (look.wake || full || Instant::now() >= due) {
+        if waiting > 0 && (look.wake || Instant::now() >= due) {
             let began = Instant::now();
-            self.round().await?;
+            // What changes while the round is under way coalesces until the next; only somebody who waits may have come
+            // in between.
+            let most = if look.wake { waiting.saturating_mul(2) } else { waiting };
+            self.round(most).await?;
             let now = Instant::now();
             (clock.round, clock.pause) = (now, self.tools.options.interval.max(now - began));
             // What was seen is done; the next look says what came since.
@@ -157,9 +159,11 @@ impl ShardLoop {
         }
     }
 
-    /// Claims, writes and clears until nothing is dirty.
-    async fn round(&self) -> Result<(), StepError> {
+    /// Claims, writes and clears until nothing is dirty, or `most` records were carried: so many were dirty at the
+    /// beginning, and the longest dirty go first. Or else a round would never end under load, and nothing would coalesce.
+    async fn round(&self, most: u64) -> Result<(), StepError> {
         let Tools { ranks, options, holder, pace, .. } = self.tools.as_ref();
+        let mut carried = 0;
         loop {
             let _turn = pace.turn().await;
             let (rows, bytes) = (pace.portion(options.rows), pace.portion(options.bytes));
@@ -167,9 +171,10 @@ impl ShardLoop {
             let Some(claim) = claim else { return Ok(()) };
             reach("claimed");
             let more = claim.more;
+            carried += (claim.rows.len() + claim.boards.len()) as u64;
             self.carry(claim).await?;
             pace.succeeded();
-            if !more {
+            if !more || carried >= most {
                 return Ok(());
             }
         }
