@@ -3,6 +3,22 @@
 //! ```text
 //! cargo run --release -p hiscore-log --example measure [kafka|rabbitmq] [seconds]
 //! ```
+//!
+//! Measured with one broker, everything on 2 shared cores of a virtual machine (others were compiling, load 5), 32 shards.
+//! The tasks are a closed loop, as players are: each waits for its answer. Kafka's tool is not: it keeps up to 32 MB under
+//! way, at a latency 300 times as long.
+//!
+//! ```text
+//!                                          entries/s  submissions/s    p50 ms    p99 ms
+//! Kafka     single, 64 bytes                  29,944         29,944      0.97     16.44
+//!           100 a time, 4321 bytes             7,370        737,046      6.04     51.55
+//!           read and decoded                 161,395      3,319,090
+//!           its own tool, 64 bytes           169,276                   283       546
+//!           its own tool, 4321 bytes          12,136                   276       429
+//! RabbitMQ  single, 64 bytes                  27,663         27,663      1.55     11.92
+//!           100 a time, 4321 bytes             9,343        934,309      5.67     27.00
+//!           read and decoded                   7,988        210,739
+//! ```
 #![allow(
     clippy::expect_used,
     clippy::panic,

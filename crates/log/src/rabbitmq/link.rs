@@ -38,7 +38,12 @@ impl Link {
     pub(super) async fn channel(&self) -> Result<Channel, LogError> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = slot.as_ref().filter(|connection| connection.status().connected()) {
-            return answer(connection.create_channel()).await;
+            let channel = answer(connection.create_channel()).await;
+            if channel.is_err() {
+                // Also when it has no channel left: whoever has one keeps the old connection alive.
+                *slot = None;
+            }
+            return channel;
         }
         *slot = None;
         let connection = slot.insert(self.connect().await?);

@@ -22,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// Taken by each test that starts servers: a small machine has room for those of one.
 pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+/// Before a broker that is away is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What came of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Came {
@@ -165,7 +168,7 @@ async fn follow(log: Arc<dyn Log>, end: CancellationToken) -> Vec<LogEntry> {
     let mut reader = loop {
         match log.reader(0, None).await {
             Ok(reader) => break reader,
-            Err(LogError::Unavailable(_)) if Instant::now() < deadline => {}
+            Err(LogError::Unavailable(_)) if Instant::now() < deadline => sleep(PAUSE).await,
             Err(error) => panic!("no reader: {error}"),
         }
     };
@@ -176,7 +179,7 @@ async fn follow(log: Arc<dyn Log>, end: CancellationToken) -> Vec<LogEntry> {
         assert!(Instant::now() < deadline, "the last entry never comes");
         match reader.next(64 << 10, Duration::from_millis(500)).await {
             Ok(some) => all.extend(some),
-            Err(LogError::Unavailable(_)) => sleep(Duration::from_millis(20)).await,
+            Err(LogError::Unavailable(_)) => sleep(PAUSE).await,
             Err(error) => panic!("read: {error}"),
         }
         if all.last().is_some_and(|last| last.bytes == entry(usize::MAX, 0)) {
