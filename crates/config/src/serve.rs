@@ -100,6 +100,8 @@ pub struct ServeSettings {
     pub auto_create: bool,
     /// The operator knows that whoever reaches `listen` may read and write everything. No by default.
     pub insecure_no_auth: bool,
+    /// Origins whose pages may use the API beside the server's own, as browsers name them. None by default.
+    pub allowed_origins: Vec<String>,
     /// What this process does. Everything by default; less needs both URLs.
     pub roles: Roles,
     /// The Redis that ranks; absent: in process. May hold a password: never to be logged.
@@ -167,6 +169,7 @@ impl Default for ServeSettings {
             data_dir: PathBuf::from("hiscore-data"),
             auto_create: false,
             insecure_no_auth: false,
+            allowed_origins: Vec::new(),
             roles: Roles::ALL,
             redis_url: None,
             redis_url_file: None,

@@ -94,6 +94,13 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
         set: |s, text| { s.insecure_no_auth = switch(text)?; Ok(()) },
         get: shown!(insecure_no_auth),
     },
+    Setting {
+        name: "allowed-origins", value: "ORIGINS", kind: Text, heading: SERVING,
+        help: "Pages of other origins that may use the API from a browser, separated by commas, as browsers name them: \
+               https://game.example or http://localhost:5173.",
+        set: |s, text| { s.allowed_origins = origins(text)?; Ok(()) },
+        get: |s| Some(s.allowed_origins.join(",")),
+    },
     count_row!("max-connections", SERVING, 1..=1_000_000, max_connections,
         "Connections at once; more wait to be accepted."),
     count_row!("max-leaderboards", SERVING, 1..=10_000_000, max_leaderboards,
@@ -240,6 +247,23 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// Origins exactly as a browser sends them; `*` and `null` would let everybody in.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let mut origins = Vec::new();
+    for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
+        let authority = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+        if !authority.is_some_and(|authority| !authority.is_empty() && authority.chars().all(fits)) {
+            return Err(format!(
+                "holds {origin:?}, which is no origin: write for example https://game.example, without a path or a \
+                 slash at the end"
+            ));
+        }
+        origins.push(origin.to_owned());
+    }
+    Ok(origins)
+}
+
 /// An empty text is none.
 fn optional(text: &str) -> Option<String> {
     let text = text.trim();
@@ -292,6 +316,16 @@ mod tests {
             assert_eq!(settings, defaults, "{}", setting.name);
         }
         assert_eq!(ServeSettings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        let two = "https://game.example, http://localhost:5173";
+        assert_eq!(origins(two).unwrap(), ["https://game.example", "http://localhost:5173"]);
+        assert_eq!(origins("").unwrap(), Vec::<String>::new());
+        for wrong in ["*", "null", "game.example", "https://", "https://game.example/", "ftp://x"] {
+            assert!(origins(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

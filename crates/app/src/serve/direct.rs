@@ -127,7 +127,7 @@ impl DirectServer {
             registry,
             limits: limits(&settings),
             cursor_secret: Arc::clone(&cursor_secret),
-            allowed_origins: Vec::new(),
+            allowed_origins: settings.allowed_origins.clone(),
             shutdown: close_sockets.clone(),
             sockets: sockets.clone(),
         });

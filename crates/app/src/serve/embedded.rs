@@ -99,7 +99,7 @@ impl EmbeddedServer {
             registry,
             limits: limits(&settings),
             cursor_secret: Arc::new(OnceLock::from(store.deployment().secret)),
-            allowed_origins: Vec::new(),
+            allowed_origins: settings.allowed_origins.clone(),
             shutdown: close_sockets.clone(),
             sockets: sockets.clone(),
         });
