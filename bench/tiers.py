@@ -111,7 +111,8 @@ class Direct(Hiscore):
         self.url = f"http://127.0.0.1:{free_port()}"
         command = [binary, "serve", "--listen", self.url.removeprefix("http://"), "--auto-create"]
         command += ["--data-dir", f"{folder}/unused", "--redis-url", f"redis://127.0.0.1:{redis.port}"]
-        command += ["--mongodb-url", mongo.url]
+        # The reference's own interval, so that both write what changed equally often.
+        command += ["--mongodb-url", mongo.url, "--flush-interval", "2s"]
         log = f"{folder}/hiscore.log"
         self.process = spawn(command, log)
         self.log = open(log, "rb")
