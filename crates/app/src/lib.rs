@@ -4,6 +4,7 @@
 //! [`serve`] wires them; it and [`transfer`], which carries data from one profile into another, are the only places that
 //! name a backend.
 
+pub mod clock;
 pub mod coalesce;
 pub mod deployment;
 pub mod direct;

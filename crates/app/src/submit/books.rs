@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hiscore_api::service::{BoardError, Entry, Trouble};
 use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
@@ -13,6 +12,8 @@ use hiscore_score::{
     Applied, LeaderboardId, Moment, Outcome, PlayerId, Position, Record, Refusal, Rules, Stamp, VersionId,
 };
 use hiscore_store::embedded::{BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, TableError};
+
+use crate::clock::unix_ms;
 
 /// Positions of the embedded profile have one era: its journal is one history.
 const ERA: u32 = 1;
@@ -332,9 +333,7 @@ impl Books {
     }
 
     fn next_moment(&self) -> Result<Moment, BoardError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
-        let stamp = self.batch.stamp.next(now).ok_or_else(|| {
+        let stamp = self.batch.stamp.next(unix_ms()).ok_or_else(|| {
             BoardError::Trouble(Trouble::Unavailable(
                 "the clock is beyond the last stamp there is (2094)".into(),
             ))

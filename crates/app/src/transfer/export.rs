@@ -3,7 +3,6 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 use hiscore_config::{ExportSettings, Place};
@@ -18,6 +17,7 @@ use super::lines::{FORMAT, Header};
 use super::progress::Progress;
 use super::writer::Writer;
 use super::{TransferError, database, place};
+use crate::clock::unix_ms;
 use crate::deployment::{new_id, secret_of};
 use crate::submit::books::{Books, Limits, Shown};
 
@@ -54,13 +54,12 @@ fn gone(error: io::Error) -> TransferError {
 }
 
 fn header(shards: u16, window: usize) -> Result<Header, TransferError> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
     Ok(Header {
         format: FORMAT,
         id: new_id().map_err(|error| TransferError::Input(error.to_string()))?,
         shards,
         window,
-        exported_at: rfc3339(u64::try_from(now).unwrap_or(u64::MAX)),
+        exported_at: rfc3339(unix_ms()),
         hiscore: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hiscore_config::{ImportSettings, ImportSource, Place};
 use hiscore_score::Stamp;
@@ -16,6 +15,7 @@ use super::reader::Reader;
 use super::sorted_sets::SortedSets;
 use super::target::{Begun, Plan, Target};
 use super::{Counts, Item, TransferError, place};
+use crate::clock::unix_ms;
 
 /// What a deployment has if nobody says otherwise.
 const SHARDS: u16 = 32;
@@ -153,6 +153,5 @@ async fn put(
 }
 
 fn now() -> Stamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    Stamp::ZERO.next(u64::try_from(now).unwrap_or(u64::MAX)).unwrap_or(Stamp::LAST)
+    Stamp::ZERO.next(unix_ms()).unwrap_or(Stamp::LAST)
 }

@@ -7,7 +7,6 @@
 //! that may lack acknowledged scores is not served from.
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Opening};
 use hiscore_score::merge::merge;
@@ -16,6 +15,7 @@ use hiscore_store::contract::{ShardState, StoredBoard, Stray};
 
 use super::failpoint::reach;
 use super::{StepError, Tools};
+use crate::clock::unix_ms;
 use crate::deployment::info;
 use crate::transfer::database::refuse_unfinished;
 
@@ -210,14 +210,9 @@ impl Reconcile<'_> {
         }
         // It is neither's, or Redis's while the store had another: a new state, at a place of its own in the new epoch,
         // so that it wins over both everywhere.
-        self.stamp = self.stamp.next(now_unix_ms()).unwrap_or(Stamp::LAST);
+        // Our clock only lifts stamps over those there are; Redis's goes on from there.
+        self.stamp = self.stamp.next(unix_ms()).unwrap_or(Stamp::LAST);
         record.position = Position::new(self.epoch, self.stamp.raw());
         Some(Install { key, record, dirty: true })
     }
-}
-
-/// Our clock only lifts stamps over those there are; Redis's goes on from there.
-fn now_unix_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    u64::try_from(now).unwrap_or(u64::MAX)
 }

@@ -87,9 +87,13 @@ impl ShardLoop {
                 }
             }
         }
-        // What is left goes out with us if the store takes it; if not, the next persister has it.
+        // What is left goes out with us if the store takes it; if not, the next persister has it. Twice what was seen, since
+        // the last submissions may be newer than that; not without an end, or a shard given back under load would never be
+        // another's.
+        let seen = self.seen.borrow().clone();
+        let most = (seen.dirty + seen.in_flight).saturating_mul(2).max(self.tools.options.rows as u64);
         if clock.is_ours
-            && let Err(error) = self.round(u64::MAX).await
+            && let Err(error) = self.round(most).await
         {
             tracing::debug!(shard = self.shard, %error, "the last round failed; another persister goes on");
         }

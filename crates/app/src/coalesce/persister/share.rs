@@ -36,8 +36,6 @@ pub struct Overview {
     pub looks: HashMap<u16, Look>,
     /// How many of them are ours.
     pub ours: usize,
-    /// Why not all could be looked at.
-    pub trouble: Option<String>,
 }
 
 /// Takes, keeps and gives back shards.
@@ -104,7 +102,7 @@ impl Share {
         let living = match tools.ranks.enlist(&tools.holder, lease).await {
             Ok(living) => living.max(1),
             Err(error) => {
-                self.overview.lock().trouble = Some(error.to_string());
+                tracing::debug!(%error, "Redis was not told that this persister lives");
                 return;
             }
         };
@@ -112,11 +110,9 @@ impl Share {
         self.leaving.retain(|_, leaving| !leaving.is_finished());
         let all: Vec<u16> = (0..tools.options.deployment.shards).collect();
         let looks = tools.ranks.look(&all).await;
-        let trouble = looks.iter().find_map(|look| look.as_ref().err().map(ToString::to_string));
         let mut free = Vec::new();
         {
             let mut overview = self.overview.lock();
-            overview.trouble = trouble;
             for (shard, look) in all.iter().zip(looks) {
                 let Ok(look) = look else {
                     overview.looks.remove(shard);
