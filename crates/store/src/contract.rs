@@ -35,6 +35,50 @@ pub struct ShardState {
     pub stamp: Stamp,
     /// Epochs that ended, the oldest first: who was cut off may still write rows of one, above where it was left.
     pub strays: Vec<Stray>,
+    /// Up to where the log that stands in front of the ranks is in the store; `None`: the shard has joined no log.
+    pub log: Option<LogPlace>,
+}
+
+/// Up to where a shard's log is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPlace {
+    /// The generation that the shard joined.
+    pub generation: u32,
+    /// The era of all positions that come from this log: the epoch in which the shard joined it.
+    pub era: u32,
+    /// Every entry up to this offset is in the store; `None`: the log is to be read from its beginning.
+    pub offset: Option<u64>,
+    /// The shard's last stamp after that entry: a replay that goes on from here gives the same stamps again.
+    pub stamp: Stamp,
+}
+
+impl LogPlace {
+    /// Moves on to an offset and the stamp after it. Never back.
+    pub(crate) fn advance(&mut self, (offset, stamp): (u64, Stamp)) {
+        if self.offset.is_none_or(|there| there < offset) {
+            (self.offset, self.stamp) = (Some(offset), stamp);
+        }
+    }
+}
+
+/// Which log stands in front of the ranks of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLog {
+    /// Which one it is, counted from 1: a log that was lost and made anew is the next.
+    pub generation: u32,
+    /// The log's own, 32 hexadecimal digits: tells it from another that has its place.
+    pub id: String,
+}
+
+impl StoredLog {
+    /// Refuses one that does not come after `from`: a repetition could not be told from somebody else's call.
+    pub(crate) fn comes_after(&self, from: Option<u32>) -> Result<(), StoreError> {
+        if self.generation > from.unwrap_or(0) {
+            return Ok(());
+        }
+        let (to, from) = (self.generation, from.unwrap_or(0));
+        Err(StoreError::Invalid(format!("a log of generation {to} does not come after one of {from}")))
+    }
 }
 
 /// Where an epoch was left when the next one was opened.
@@ -114,6 +158,11 @@ pub enum StoreError {
     Invalid(String),
 }
 
+/// What is said when a log is to be remembered of a deployment that is not there.
+pub(crate) fn no_deployment() -> StoreError {
+    StoreError::Invalid("no log can be remembered before the deployment is created".to_owned())
+}
+
 /// Where records stay.
 ///
 /// # What an implementation promises
@@ -131,6 +180,13 @@ pub trait Store: Send + Sync + 'static {
     /// get the same one. Whether it fits is the caller's to judge.
     async fn deployment(&self, wanted: &DeploymentInfo) -> Result<DeploymentInfo, StoreError>;
 
+    /// The log that is remembered of the deployment; `None`: none is, or there is no deployment.
+    async fn log(&self) -> Result<Option<StoredLog>, StoreError>;
+
+    /// Remembers a log, durably, if the generation that is remembered is `from` (`None`: none is). `false`: it is another.
+    /// The generation of `log` is above `from`, and the deployment is there already; else it is `Invalid`.
+    async fn adopt_log(&self, from: Option<u32>, log: &StoredLog) -> Result<bool, StoreError>;
+
     /// What is known of a shard; the default if nothing is.
     async fn shard(&self, shard: u16) -> Result<ShardState, StoreError>;
 
@@ -142,6 +198,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Moves the watermark of a shard from `expected` to `watermark`, and its stamp to at least `stamp`, if the epoch is
     /// `epoch`. Never moves either back.
+    ///
+    /// `place` is an offset of the shard's log and the stamp after it: in the same step [`ShardState::log`] gets both,
+    /// if the offset is higher than what is there. A shard that has joined no log ignores it.
     async fn advance(
         &self,
         shard: u16,
@@ -149,6 +208,7 @@ pub trait Store: Send + Sync + 'static {
         expected: u64,
         watermark: u64,
         stamp: Stamp,
+        place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError>;
 
     /// All boards, or those of one shard, in the order of their names.

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use hiscore_faults::{Random, SimDisk};
-use hiscore_score::{Position, Record, RecordKey, Rules};
-use hiscore_store::contract::{From, Writes, Written};
+use hiscore_score::{Position, Record, RecordKey, Rules, Stamp};
+use hiscore_store::contract::{DeploymentInfo, From, LogPlace, ShardState, StoredLog, Writes, Written};
 use hiscore_store::embedded::{Deployment, Kept, Sizes};
 use hiscore_store::suite::{board, key, record};
 use hiscore_store::{Embedded, OpenError, Options, Store, StoreError};
@@ -34,6 +34,32 @@ fn it_is_there_after_a_restart() {
     drop(kept);
     let kept = Kept::open_folder(folder.path(), CACHE).unwrap();
     assert_eq!(runtime.block_on(everything(&kept)), before);
+}
+
+/// The log that it stands behind, and up to where that is in it.
+#[test]
+fn the_log_is_there_after_a_restart() {
+    let disk = SimDisk::new();
+    let runtime = Runtime::new().unwrap();
+    let kept = Kept::open(Arc::new(disk.clone()), CACHE).unwrap();
+    let info = DeploymentInfo { id: "a".repeat(32), shards: 4, window: 8, secret: [7; 32] };
+    let log = StoredLog { generation: 1, id: "b".repeat(32) };
+    let place = LogPlace { generation: 1, era: 1, offset: None, stamp: Stamp::ZERO };
+    let opened = ShardState { epoch: 1, log: Some(place), ..ShardState::default() };
+    runtime.block_on(async {
+        kept.deployment(&info).await.unwrap();
+        assert!(kept.adopt_log(None, &log).await.unwrap());
+        assert!(kept.open_epoch(3, 0, &opened).await.unwrap());
+        kept.advance(3, 1, 0, 9, Stamp::ZERO, Some((41, Stamp::LAST))).await.unwrap();
+    });
+    drop(kept);
+    let after = disk.crash(&mut Random::new(1));
+    let kept = Kept::open(Arc::new(after), CACHE).unwrap();
+    runtime.block_on(async {
+        assert_eq!(kept.log().await, Ok(Some(log)));
+        let place = LogPlace { offset: Some(41), stamp: Stamp::LAST, ..place };
+        assert_eq!(kept.shard(3).await, Ok(ShardState { watermark: 9, log: Some(place), ..opened }));
+    });
 }
 
 /// What is in it, by every way to read it.

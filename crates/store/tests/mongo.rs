@@ -12,7 +12,7 @@ use hiscore_score::{
     Leaderboard, LeaderboardId, Metadata, Moment, PlayerId, Position, Record, RecordKey, Rules, Score,
     Season, Stamp, Submission, SubmissionId, Window,
 };
-use hiscore_store::contract::{ShardState, StoredBoard, Writes};
+use hiscore_store::contract::{DeploymentInfo, LogPlace, ShardState, StoredBoard, StoredLog, Writes};
 use hiscore_store::{MongoOptions, MongoStore, Store, StoreError};
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
@@ -129,6 +129,55 @@ fn a_person_can_read_it() {
         assert_eq!(board.get("_id"), Some(&Bson::from("$daily")));
         assert_eq!(board.get("sortOrder"), Some(&Bson::from("DESC")));
         assert_eq!(records.list_index_names().await.unwrap(), ["_id_", "position", "order"]);
+    });
+}
+
+/// The log as a person sees it. What knows no log is written as it was before there were any; what does is of the next
+/// format, for a hiscore that would forget it.
+#[test]
+fn the_log_is_there_after_a_restart() {
+    if servers::missing("mongod") {
+        return;
+    }
+    let mongo = Mongo::start(1);
+    Runtime::new().unwrap().block_on(async {
+        let database = Client::with_uri_str(mongo.url()).await.unwrap().database("hiscore");
+        let one = async |collection, id: Bson| {
+            let found = database.collection::<Document>(collection).find_one(doc! { "_id": id }).await;
+            found.unwrap().unwrap()
+        };
+        let store = connect(&mongo.url());
+        let info = DeploymentInfo { id: "a".repeat(32), shards: 4, window: 8, secret: [7; 32] };
+        store.deployment(&info).await.unwrap();
+        let opened = ShardState { epoch: 1, ..ShardState::default() };
+        assert!(store.open_epoch(3, 0, &opened).await.unwrap());
+        for there in [one("deployment", "deployment".into()).await, one("shards", 3.into()).await] {
+            assert!(there.get("log").is_none() && there.get("format") == Some(&Bson::from(1)), "{there}");
+        }
+
+        let log = StoredLog { generation: 1, id: "b".repeat(32) };
+        assert!(store.adopt_log(None, &log).await.unwrap());
+        let place = LogPlace { generation: 1, era: 2, offset: None, stamp: stamp(5) };
+        let opened = ShardState { epoch: 2, log: Some(place), ..opened };
+        assert!(store.open_epoch(3, 1, &opened).await.unwrap());
+        store.advance(3, 2, 0, 9, Stamp::ZERO, Some((41, stamp(7)))).await.unwrap();
+        let there = one("deployment", "deployment".into()).await;
+        assert_eq!(there.get("format"), Some(&Bson::from(2)));
+        let remembered = there.get_document("log").unwrap();
+        assert_eq!(remembered.get("generation"), Some(&Bson::from(1_i64)));
+        assert_eq!(remembered.get("id"), Some(&Bson::from(log.id.as_str())));
+        let there = one("shards", 3.into()).await;
+        assert_eq!(there.get("format"), Some(&Bson::from(2)));
+        let moved = doc! { "generation": 1_i64, "era": 2_i64, "stamp": 7_i64, "offset": 41_i64 };
+        for (name, value) in &moved {
+            assert_eq!(there.get_document("log").unwrap().get(name), Some(value), "{name}");
+        }
+
+        let store = connect(&mongo.url());
+        assert_eq!(store.log().await, Ok(Some(log)));
+        assert_eq!(store.deployment(&info).await, Ok(info));
+        let place = LogPlace { offset: Some(41), stamp: stamp(7), ..place };
+        assert_eq!(store.shard(3).await, Ok(ShardState { watermark: 9, log: Some(place), ..opened }));
     });
 }
 

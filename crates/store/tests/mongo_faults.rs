@@ -10,7 +10,7 @@ use std::time::Duration;
 use hiscore_faults::servers::{self, Mongo, Proxy};
 use hiscore_faults::wait::until;
 use hiscore_score::{Record, RecordKey, Stamp};
-use hiscore_store::contract::{Advanced, ShardState, Writes, Written};
+use hiscore_store::contract::{Advanced, DeploymentInfo, LogPlace, ShardState, StoredLog, Writes, Written};
 use hiscore_store::suite::{board, key, record};
 use hiscore_store::{MongoOptions, MongoStore, Store, StoreError};
 use mongodb::bson::{Document, doc};
@@ -198,10 +198,13 @@ fn replies_are_lost_after_the_commit() {
     let url = format!("mongodb://{}/hiscore?directConnection=true", proxy.address());
     let store = connect(&url, Duration::from_secs(60), 4);
     runtime.block_on(begin(&store));
-    let mut lost = [0; 3];
+    let info = DeploymentInfo { id: "a".repeat(32), shards: 4, window: 8, secret: [7; 32] };
+    runtime.block_on(store.deployment(&info)).unwrap();
+    let mut lost = [0; 4];
     for turn in 1..=20u32 {
-        let state = ShardState { epoch: turn, watermark: 10 * u64::from(turn), ..ShardState::default() };
-        let watermark = state.watermark;
+        let watermark = 10 * u64::from(turn);
+        let log = LogPlace { generation: 1, era: 1, offset: Some(watermark), stamp: Stamp::ZERO };
+        let state = ShardState { epoch: turn, watermark, log: Some(log), ..ShardState::default() };
         proxy.swallow_replies(true);
         let of = Arc::clone(&store);
         let open = runtime.spawn(async move { of.open_epoch(3, turn - 1, &state).await });
@@ -211,11 +214,24 @@ fn replies_are_lost_after_the_commit() {
 
         proxy.swallow_replies(true);
         let of = Arc::clone(&store);
+        let moved = watermark + 5;
+        let place = Some((moved, Stamp::LAST));
         let advance =
-            runtime.spawn(async move { of.advance(3, turn, watermark, watermark + 5, Stamp::ZERO).await });
-        let there = doc! { "find": "shards", "filter": { "watermark": watermark as i64 + 5 } };
+            runtime.spawn(async move { of.advance(3, turn, watermark, moved, Stamp::ZERO, place).await });
+        let there = doc! { "find": "shards", "filter": { "watermark": moved as i64 } };
         lost[1] += u32::from(lose_reply(&proxy, &mongo, there));
         assert_eq!(runtime.block_on(advance).unwrap(), Ok(Advanced::Done));
+        let moved = LogPlace { offset: Some(moved), stamp: Stamp::LAST, ..log };
+        assert_eq!(runtime.block_on(store.shard(3)).unwrap().log, Some(moved));
+
+        proxy.swallow_replies(true);
+        let of = Arc::clone(&store);
+        let log = StoredLog { generation: turn, id: "b".repeat(32) };
+        let from = (turn > 1).then(|| turn - 1);
+        let adopt = runtime.spawn(async move { of.adopt_log(from, &log).await });
+        let there = doc! { "find": "deployment", "filter": { "log.generation": i64::from(turn) } };
+        lost[3] += u32::from(lose_reply(&proxy, &mongo, there));
+        assert_eq!(runtime.block_on(adopt).unwrap(), Ok(true), "its own log");
 
         proxy.swallow_replies(true);
         let of = Arc::clone(&store);

@@ -120,7 +120,7 @@ impl DatabaseTarget {
             boards = failed_boards.iter().filter_map(|(at, _)| boards.get(*at).cloned()).collect();
             rows = failed_rows.iter().filter_map(|(at, _)| rows.get(*at).cloned()).collect();
         }
-        match self.store.advance(shard, UNFINISHED, expected, last, stamp).await? {
+        match self.store.advance(shard, UNFINISHED, expected, last, stamp, None).await? {
             Advanced::Done => Ok(stamp),
             Advanced::Fenced(_) | Advanced::WentBack(_) => Err(TransferError::Raced(self.place.clone())),
         }
@@ -208,7 +208,8 @@ impl Target for DatabaseTarget {
         self.carry(last).await?;
         for (shard, known) in self.shards.iter().enumerate().rev() {
             let shard = u16::try_from(shard).unwrap_or(u16::MAX);
-            let state = ShardState { epoch: EPOCH, watermark: last, stamp: known.stamp, strays: Vec::new() };
+            let (watermark, stamp) = (last, known.stamp);
+            let state = ShardState { epoch: EPOCH, watermark, stamp, ..ShardState::default() };
             if !known.finished && !self.store.open_epoch(shard, UNFINISHED, &state).await? {
                 return Err(TransferError::Raced(self.place));
             }

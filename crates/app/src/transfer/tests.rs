@@ -251,7 +251,7 @@ impl Write for Meddler<'_> {
             let moved = std::thread::scope(|scope| {
                 let work = scope.spawn(|| {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                    runtime.block_on(store.advance(1, 1, 1, 1_000_000, Stamp::LAST)).unwrap()
+                    runtime.block_on(store.advance(1, 1, 1, 1_000_000, Stamp::LAST, None)).unwrap()
                 });
                 work.join().unwrap()
             });

@@ -12,11 +12,13 @@ use mongodb::bson::{Binary, RawArrayBuf, rawdoc};
 
 use super::fields::{Fields, Read, date, integer};
 use super::metadata;
-use crate::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
+use crate::contract::{DeploymentInfo, LogPlace, ShardState, StoredBoard, StoredLog, Stray};
 use crate::order;
 
 /// The number of this layout. A document with a higher one is refused: a newer hiscore wrote it.
 const FORMAT: i32 = 1;
+/// The same of a deployment and of shards that have a log: who knows no logs refuses them, rather than forget it.
+pub(super) const LOGGED: i32 = 2;
 
 /// A record's `_id`: its key, in the order that records are sorted by.
 pub(super) fn record_id(key: &RecordKey) -> RawDocumentBuf {
@@ -244,21 +246,30 @@ pub(super) fn shard(shard: u16, state: &ShardState, opened: ObjectId) -> Read<Ra
         strays
             .push(rawdoc! { "epoch": i64::from(stray.epoch), "above": integer(stray.above, "a sequence")? });
     }
-    Ok(rawdoc! {
+    let mut out = rawdoc! {
         "_id": i32::from(shard),
-        "format": FORMAT,
+        "format": if state.log.is_some() { LOGGED } else { FORMAT },
         "epoch": i64::from(state.epoch),
         "watermark": integer(state.watermark, "a watermark")?,
         "stamp": integer(state.stamp.raw(), "a stamp")?,
         "strays": strays,
         "opened": opened,
-    })
+    };
+    if let Some(log) = &state.log {
+        let mut place = rawdoc! { "generation": i64::from(log.generation), "era": i64::from(log.era) };
+        if let Some(offset) = log.offset {
+            place.append(cstr!("offset"), integer(offset, "an offset")?);
+        }
+        place.append(cstr!("stamp"), integer(log.stamp.raw(), "a stamp")?);
+        out.append(cstr!("log"), place);
+    }
+    Ok(out)
 }
 
 /// Reads a shard, and which call opened its epoch.
 pub(super) fn get_shard(document: &RawDocument) -> Read<(ShardState, ObjectId)> {
     let fields = Fields(document);
-    fields.format(FORMAT)?;
+    fields.format(LOGGED)?;
     let mut strays = Vec::new();
     for stray in fields.documents("strays")? {
         let stray = Fields(stray?);
@@ -269,8 +280,18 @@ pub(super) fn get_shard(document: &RawDocument) -> Read<(ShardState, ObjectId)> 
         watermark: fields.u64("watermark")?,
         stamp: fields.stamp("stamp")?,
         strays,
+        log: if fields.has("log")? { Some(get_place(fields.sub("log")?)?) } else { None },
     };
     Ok((state, fields.object_id("opened")?))
+}
+
+fn get_place(fields: Fields<'_>) -> Read<LogPlace> {
+    Ok(LogPlace {
+        generation: fields.u32("generation")?,
+        era: fields.u32("era")?,
+        offset: if fields.has("offset")? { Some(fields.u64("offset")?) } else { None },
+        stamp: fields.stamp("stamp")?,
+    })
 }
 
 /// The fields of a deployment, but for its `_id`.
@@ -287,11 +308,28 @@ pub(super) fn deployment(info: &DeploymentInfo) -> Read<RawDocumentBuf> {
 /// Reads a deployment.
 pub(super) fn get_deployment(document: &RawDocument) -> Read<DeploymentInfo> {
     let fields = Fields(document);
-    fields.format(FORMAT)?;
+    fields.format(LOGGED)?;
     Ok(DeploymentInfo {
         id: fields.text("id")?.to_owned(),
         shards: u16::try_from(fields.u32("shards")?).map_err(|_| "shards is out of range")?,
         window: usize::try_from(fields.u64("window")?).map_err(|_| "window is out of range")?,
         secret: fields.bytes("secret")?,
     })
+}
+
+/// The log of a deployment. `adopted` names the call that has it remembered.
+pub(super) fn log(log: &StoredLog, adopted: ObjectId) -> RawDocumentBuf {
+    rawdoc! { "generation": i64::from(log.generation), "id": log.id.as_str(), "adopted": adopted }
+}
+
+/// Reads the log of a deployment, and which call had it remembered.
+pub(super) fn get_log(deployment: &RawDocument) -> Read<Option<(StoredLog, ObjectId)>> {
+    let fields = Fields(deployment);
+    fields.format(LOGGED)?;
+    if !fields.has("log")? {
+        return Ok(None);
+    }
+    let log = fields.sub("log")?;
+    let stored = StoredLog { generation: log.u32("generation")?, id: log.text("id")?.to_owned() };
+    Ok(Some((stored, log.object_id("adopted")?)))
 }

@@ -6,8 +6,8 @@
 //! |---|---|---|
 //! | `records` | a player on one season of one leaderboard | `{ l: leaderboardId, v: versionId, p: playerId }` |
 //! | `leaderboards` | a leaderboard: its rules and present season | its name |
-//! | `shards` | what is known of a shard as a whole | its number |
-//! | `deployment` | what was fixed when the deployment was created | `deployment` |
+//! | `shards` | what is known of a shard as a whole, and up to where its log is here | its number |
+//! | `deployment` | what was fixed when the deployment was created, and its log | `deployment` |
 //!
 //! ```js
 //! db.records.find({ leaderboardId: "daily", versionId: 3, playerId: "ada" })
@@ -69,7 +69,7 @@ use parking_lot::RwLock;
 use self::bulk::State;
 use self::link::Link;
 use crate::contract::{
-    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, Writes, Written,
+    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes, Written,
 };
 
 const RECORDS: &str = "records";
@@ -182,6 +182,14 @@ impl Store for MongoStore {
         shards::deployment(&self.link, wanted).await
     }
 
+    async fn log(&self) -> Result<Option<StoredLog>, StoreError> {
+        reads::log(&self.link).await
+    }
+
+    async fn adopt_log(&self, from: Option<u32>, log: &StoredLog) -> Result<bool, StoreError> {
+        shards::adopt_log(&self.link, from, log).await
+    }
+
     async fn shard(&self, shard: u16) -> Result<ShardState, StoreError> {
         reads::shard(&self.link, shard).await
     }
@@ -244,8 +252,9 @@ impl Store for MongoStore {
         expected: u64,
         watermark: u64,
         stamp: Stamp,
+        place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError> {
-        shards::advance(&self.link, shard, epoch, expected, watermark, stamp).await
+        shards::advance(&self.link, shard, epoch, expected, watermark, stamp, place).await
     }
 
     async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {

@@ -16,12 +16,12 @@ use mongodb::options::{
     FindOptions, Hint, ReadConcern, ReadPreference, ReadPreferenceOptions, SelectionCriteria,
 };
 
-use super::documents::{columns, get_board, get_record};
+use super::documents::{columns, get_board, get_log, get_record};
 use super::fields::Read;
 use super::indexes::{ORDER, POSITION};
 use super::link::{Failure, Link};
-use super::{LEADERBOARDS, RECORDS, SHARDS, unreadable};
-use crate::contract::{From, ShardState, StoreError, StoredBoard};
+use super::{DEPLOYMENT, LEADERBOARDS, RECORDS, SHARDS, unreadable};
+use crate::contract::{From, ShardState, StoreError, StoredBoard, StoredLog};
 
 /// How many keys are asked for at once.
 const KEYS: usize = 1_000;
@@ -85,6 +85,13 @@ pub(super) async fn shard(link: &Link, shard: u16) -> Result<ShardState, StoreEr
     let filter = doc! { "_id": i32::from(shard) };
     let found = find(link, SHARDS, filter, for_the_protocol(link), 1, super::documents::get_shard).await?;
     Ok(found.into_iter().next().map(|(state, _)| state).unwrap_or_default())
+}
+
+/// The log that is remembered.
+pub(super) async fn log(link: &Link) -> Result<Option<StoredLog>, StoreError> {
+    let filter = doc! { "_id": DEPLOYMENT };
+    let found = find(link, DEPLOYMENT, filter, for_the_protocol(link), 1, get_log).await?;
+    Ok(found.into_iter().next().flatten().map(|(log, _)| log))
 }
 
 /// Boards in the order of their names.

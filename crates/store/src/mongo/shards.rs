@@ -3,13 +3,16 @@
 
 use hiscore_score::Stamp;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::raw::{RawBson, RawDocumentBuf};
+use mongodb::bson::raw::{RawBson, RawDocumentBuf, cstr};
 use mongodb::bson::{Document, RawArrayBuf, rawdoc};
 
 use super::fields::{Read, integer};
 use super::link::Link;
 use super::{DEPLOYMENT, SHARDS, documents, unreadable};
-use crate::contract::{Advanced, DeploymentInfo, ShardState, StoreError};
+use crate::contract::{Advanced, DeploymentInfo, ShardState, StoreError, StoredLog, no_deployment};
+
+/// What stands for a generation or an offset that is not there: below all that are.
+const NONE: i64 = -1;
 
 /// Changes one document, and returns what it is afterwards.
 async fn change(
@@ -50,6 +53,23 @@ pub(super) async fn deployment(link: &Link, wanted: &DeploymentInfo) -> Result<D
     documents::get_deployment(&there).map_err(|error| unreadable(DEPLOYMENT, error))
 }
 
+/// Remembers a log if that of the generation `from` is remembered.
+pub(super) async fn adopt_log(link: &Link, from: Option<u32>, log: &StoredLog) -> Result<bool, StoreError> {
+    log.comes_after(from)?;
+    // As with an epoch: whose it is when a reply was lost.
+    let call = ObjectId::new();
+    let from = from.map_or(NONE, i64::from);
+    let fits = rawdoc! { "$eq": [{ "$ifNull": ["$log.generation", NONE] }, from] };
+    let with_log = rawdoc! { "$mergeObjects": ["$$ROOT", {
+        "format": { "$max": ["$format", documents::LOGGED] },
+        "log": { "$literal": documents::log(log, call) },
+    }] };
+    let there = change(link, DEPLOYMENT, DEPLOYMENT, replace_if(fits, with_log), false).await?;
+    let there = documents::get_log(&there.ok_or_else(no_deployment)?);
+    let there = there.map_err(|error| unreadable(DEPLOYMENT, error))?;
+    Ok(there.is_some_and(|(_, adopted)| adopted == call))
+}
+
 /// Opens an epoch of a shard that has the epoch `from`.
 pub(super) async fn open(link: &Link, shard: u16, from: u32, state: &ShardState) -> Result<bool, StoreError> {
     // Tells this call from another that opens the same epoch: when a reply is lost and the command repeated, the
@@ -72,16 +92,21 @@ pub(super) async fn advance(
     expected: u64,
     watermark: u64,
     stamp: Stamp,
+    place: Option<(u64, Stamp)>,
 ) -> Result<Advanced, StoreError> {
     let number = |value| integer(value, "a watermark").map_err(StoreError::Invalid);
     let fits = rawdoc! { "$and": [
         { "$eq": ["$epoch", i64::from(epoch)] },
         { "$gte": ["$watermark", number(expected)?] },
     ] };
-    let moved = rawdoc! { "$mergeObjects": ["$$ROOT", {
+    let mut moved = rawdoc! {
         "watermark": { "$max": ["$watermark", number(watermark)?] },
         "stamp": { "$max": ["$stamp", stamp.raw().cast_signed()] },
-    }] };
+    };
+    if let Some(place) = place {
+        moved.append(cstr!("log"), moved_log(place).map_err(StoreError::Invalid)?);
+    }
+    let moved = rawdoc! { "$mergeObjects": ["$$ROOT", moved] };
     if epoch == 0 {
         // Before anybody opened an epoch there may be no document to move.
         let nothing = documents::shard(shard, &ShardState::default(), ObjectId::new());
@@ -100,6 +125,17 @@ pub(super) async fn advance(
     } else {
         Advanced::Done
     })
+}
+
+/// What becomes of a shard's log: moved to a higher offset, else as it is, which may be that there is none.
+fn moved_log((offset, stamp): (u64, Stamp)) -> Read<RawDocumentBuf> {
+    let offset = integer(offset, "an offset")?;
+    let higher = rawdoc! { "$and": [
+        { "$eq": [{ "$type": "$log" }, "object"] },
+        { "$lt": [{ "$ifNull": ["$log.offset", NONE] }, offset] },
+    ] };
+    let there = rawdoc! { "offset": offset, "stamp": integer(stamp.raw(), "a stamp")? };
+    Ok(rawdoc! { "$cond": [higher, { "$mergeObjects": ["$log", there] }, "$log"] })
 }
 
 /// A pipeline that makes `then` of the document if `fits`, and leaves it alone otherwise.

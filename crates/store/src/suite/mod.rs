@@ -13,6 +13,7 @@
 
 mod generate;
 mod histories;
+mod logs;
 mod model;
 mod plain;
 mod races;
@@ -45,6 +46,10 @@ pub fn run(runtime: &tokio::runtime::Runtime, cases: u32, fresh: impl Fn() -> Tr
         shards::an_epoch_is_opened_by_one(fresh()).await;
         step("watermarks");
         shards::a_watermark_moves_under_its_epoch(fresh()).await;
+        step("logs");
+        logs::a_log_is_adopted_by_one(fresh()).await;
+        step("places in a log");
+        logs::a_place_moves_with_the_watermark(fresh()).await;
         step("contended keys");
         races::contended_keys_end_at_the_highest(fresh()).await;
         step("dropped futures");

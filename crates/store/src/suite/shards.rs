@@ -5,12 +5,12 @@ use hiscore_score::Stamp;
 use super::Tried;
 use crate::contract::{Advanced, ShardState, Stray};
 
-fn state(epoch: u32, watermark: u64) -> ShardState {
+pub(super) fn state(epoch: u32, watermark: u64) -> ShardState {
     let strays = (1..epoch).map(|epoch| Stray { epoch, above: u64::from(epoch) * 10 }).collect();
-    ShardState { epoch, watermark, stamp: stamp(watermark), strays }
+    ShardState { epoch, watermark, stamp: stamp(watermark), strays, log: None }
 }
 
-fn stamp(raw: u64) -> Stamp {
+pub(super) fn stamp(raw: u64) -> Stamp {
     Stamp::from_raw(raw).unwrap()
 }
 
@@ -43,12 +43,12 @@ pub(super) async fn an_epoch_is_opened_by_one(store: Tried) {
 pub(super) async fn a_watermark_moves_under_its_epoch(store: Tried) {
     let at = async |shard| store.shard(shard).await.unwrap();
     assert_eq!(
-        store.advance(4, 1, 0, 5, stamp(5)).await.unwrap(),
+        store.advance(4, 1, 0, 5, stamp(5), None).await.unwrap(),
         Advanced::Fenced(ShardState::default()),
         "nobody opened it"
     );
     assert!(store.open_epoch(4, 0, &state(2, 0)).await.unwrap());
-    assert_eq!(store.advance(4, 1, 0, 5, stamp(5)).await.unwrap(), Advanced::Fenced(state(2, 0)));
+    assert_eq!(store.advance(4, 1, 0, 5, stamp(5), None).await.unwrap(), Advanced::Fenced(state(2, 0)));
     assert_eq!(at(4).await, state(2, 0));
     let moved = |watermark, raw| ShardState { stamp: stamp(raw), ..state(2, watermark) };
     for (expected, watermark, raw, then) in [
@@ -60,15 +60,15 @@ pub(super) async fn a_watermark_moves_under_its_epoch(store: Tried) {
         (5, 5, 9, moved(5, 9)),
         (2, 8, 1, moved(8, 9)),
     ] {
-        assert_eq!(store.advance(4, 2, expected, watermark, stamp(raw)).await.unwrap(), Advanced::Done);
+        assert_eq!(store.advance(4, 2, expected, watermark, stamp(raw), None).await.unwrap(), Advanced::Done);
         assert_eq!(at(4).await, then);
     }
-    assert_eq!(store.advance(4, 2, 9, 12, stamp(12)).await.unwrap(), Advanced::WentBack(moved(8, 9)));
+    assert_eq!(store.advance(4, 2, 9, 12, stamp(12), None).await.unwrap(), Advanced::WentBack(moved(8, 9)));
     assert_eq!(at(4).await, moved(8, 9));
     // Racers end at the highest.
     let racers = (0..8u64).map(|n| {
         let store = store.clone();
-        tokio::spawn(async move { store.advance(4, 2, 8, 8 + n, stamp(20 - n)).await.unwrap() })
+        tokio::spawn(async move { store.advance(4, 2, 8, 8 + n, stamp(20 - n), None).await.unwrap() })
     });
     for racer in racers.collect::<Vec<_>>() {
         assert_eq!(racer.await.unwrap(), Advanced::Done);
@@ -76,9 +76,9 @@ pub(super) async fn a_watermark_moves_under_its_epoch(store: Tried) {
     assert_eq!(at(4).await, moved(15, 20));
     // A new epoch cuts the old one off.
     assert!(store.open_epoch(4, 2, &state(3, 15)).await.unwrap());
-    assert_eq!(store.advance(4, 2, 15, 16, stamp(30)).await.unwrap(), Advanced::Fenced(state(3, 15)));
+    assert_eq!(store.advance(4, 2, 15, 16, stamp(30), None).await.unwrap(), Advanced::Fenced(state(3, 15)));
     // Before the first epoch there is a watermark too.
-    assert_eq!(store.advance(5, 0, 0, 2, stamp(2)).await.unwrap(), Advanced::Done);
-    assert_eq!(store.advance(5, 0, 2, 3, stamp(3)).await.unwrap(), Advanced::Done);
+    assert_eq!(store.advance(5, 0, 0, 2, stamp(2), None).await.unwrap(), Advanced::Done);
+    assert_eq!(store.advance(5, 0, 2, 3, stamp(3), None).await.unwrap(), Advanced::Done);
     assert_eq!(at(5).await, ShardState { watermark: 3, stamp: stamp(3), ..ShardState::default() });
 }

@@ -207,7 +207,7 @@ impl ShardLoop {
         let first = failed.iter().filter_map(|at| firsts.get(*at)).min();
         let below = first.map_or(u64::MAX, |first| first.saturating_sub(1));
         let watermark = watermark.min(below);
-        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp).await?;
+        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp, None).await?;
         reach("advanced");
         match advanced {
             Advanced::Done => {}

@@ -4,11 +4,13 @@ use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Position, Record, RecordK
 
 use super::super::bytes::{Corrupt, Reader, put_bytes, put_u64};
 use super::super::codec::{BoardRow, get_board, get_record, put_board, put_record};
-use crate::contract::{DeploymentInfo, ShardState, StoredBoard, Stray};
+use crate::contract::{DeploymentInfo, LogPlace, ShardState, StoredBoard, StoredLog, Stray};
 use crate::order::columns;
 
-/// The format of shards and the deployment.
+/// The format of shards, the deployment and its log.
 const FORMAT: u8 = 1;
+/// The format of a shard that joined a log: who knows no logs refuses it, rather than forget the place.
+const LOGGED: u8 = 2;
 /// Above every byte of a name, and above the first of a column of the order.
 const LAST: u8 = 0xff;
 
@@ -125,10 +127,17 @@ pub(super) fn get_stored(id: &str, bytes: &[u8]) -> Result<(u16, StoredBoard), C
 }
 
 pub(super) fn put_shard(state: &ShardState) -> Vec<u8> {
-    let mut out = vec![FORMAT];
+    let mut out = vec![if state.log.is_some() { LOGGED } else { FORMAT }];
     put_u64(&mut out, u64::from(state.epoch));
     put_u64(&mut out, state.watermark);
     put_u64(&mut out, state.stamp.raw());
+    if let Some(log) = &state.log {
+        put_u64(&mut out, u64::from(log.generation));
+        put_u64(&mut out, u64::from(log.era));
+        put_u64(&mut out, u64::from(log.offset.is_some()));
+        put_u64(&mut out, log.offset.unwrap_or(0));
+        put_u64(&mut out, log.stamp.raw());
+    }
     for stray in &state.strays {
         put_u64(&mut out, u64::from(stray.epoch));
         put_u64(&mut out, stray.above);
@@ -137,14 +146,38 @@ pub(super) fn put_shard(state: &ShardState) -> Vec<u8> {
 }
 
 pub(super) fn get_shard(bytes: &[u8]) -> Result<ShardState, Corrupt> {
-    let mut reader = known(bytes)?;
-    let (epoch, watermark) = (reader.u32()?, reader.u64()?);
-    let stamp = Stamp::from_raw(reader.u64()?).ok_or(Corrupt("a stamp"))?;
+    let (format, mut reader) = known(bytes, LOGGED)?;
+    let (epoch, watermark, stamp) = (reader.u32()?, reader.u64()?, get_stamp(&mut reader)?);
+    let log = if format == LOGGED { Some(get_place(&mut reader)?) } else { None };
     let mut strays = Vec::new();
     while !reader.is_empty() {
         strays.push(Stray { epoch: reader.u32()?, above: reader.u64()? });
     }
-    Ok(ShardState { epoch, watermark, stamp, strays })
+    Ok(ShardState { epoch, watermark, stamp, strays, log })
+}
+
+fn get_place(reader: &mut Reader<'_>) -> Result<LogPlace, Corrupt> {
+    let (generation, era) = (reader.u32()?, reader.u32()?);
+    let (begun, offset) = (reader.u64()? != 0, reader.u64()?);
+    Ok(LogPlace { generation, era, offset: begun.then_some(offset), stamp: get_stamp(reader)? })
+}
+
+fn get_stamp(reader: &mut Reader<'_>) -> Result<Stamp, Corrupt> {
+    Stamp::from_raw(reader.u64()?).ok_or(Corrupt("a stamp"))
+}
+
+pub(super) fn put_log(log: &StoredLog) -> Vec<u8> {
+    let mut out = vec![FORMAT];
+    put_u64(&mut out, u64::from(log.generation));
+    put_bytes(&mut out, log.id.as_bytes());
+    out
+}
+
+pub(super) fn get_log(bytes: &[u8]) -> Result<StoredLog, Corrupt> {
+    let (_, mut reader) = known(bytes, FORMAT)?;
+    let log = StoredLog { generation: reader.u32()?, id: reader.text()?.to_owned() };
+    reader.end()?;
+    Ok(log)
 }
 
 pub(super) fn put_deployment(info: &DeploymentInfo) -> Vec<u8> {
@@ -157,7 +190,7 @@ pub(super) fn put_deployment(info: &DeploymentInfo) -> Vec<u8> {
 }
 
 pub(super) fn get_deployment(bytes: &[u8]) -> Result<DeploymentInfo, Corrupt> {
-    let mut reader = known(bytes)?;
+    let (_, mut reader) = known(bytes, FORMAT)?;
     let id = reader.text()?.to_owned();
     let shards = get_shard_number(&mut reader)?;
     let window = usize::try_from(reader.u64()?).map_err(|_| Corrupt("the length of a window"))?;
@@ -167,10 +200,11 @@ pub(super) fn get_deployment(bytes: &[u8]) -> Result<DeploymentInfo, Corrupt> {
     Ok(DeploymentInfo { id, shards, window, secret })
 }
 
-fn known(bytes: &[u8]) -> Result<Reader<'_>, Corrupt> {
+/// Reads a format that is not above `last`, and goes on.
+fn known(bytes: &[u8], last: u8) -> Result<(u8, Reader<'_>), Corrupt> {
     let mut reader = Reader::new(bytes);
     match reader.u8()? {
-        FORMAT => Ok(reader),
+        format if (FORMAT..=last).contains(&format) => Ok((format, reader)),
         _ => Err(Corrupt("of an unknown format: written by a newer hiscore?")),
     }
 }
@@ -184,7 +218,7 @@ mod tests {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = (get_record_key(&bytes), get_row(&bytes), get_stored("b", &bytes), get_shard(&bytes));
-            let _ = (get_deployment(&bytes), key_at(&bytes), player_at(&bytes, 3));
+            let _ = (get_deployment(&bytes), get_log(&bytes), key_at(&bytes), player_at(&bytes, 3));
         }
 
         #[test]
@@ -193,6 +227,24 @@ mod tests {
             prop_assert_eq!(get_record_key(&record(&a)), Ok(a.clone()));
             prop_assert!(record(&a) < season_end(&a.season));
         }
+    }
+
+    /// A shard in a folder that was made before there were logs, and one that joined a log.
+    #[test]
+    fn shards_of_both_formats() {
+        let before = [1, 3, 0x85, 1, 9, 2, 20];
+        let stamp = Stamp::from_raw(9).unwrap();
+        let strays = vec![Stray { epoch: 2, above: 20 }];
+        let mut state = ShardState { epoch: 3, watermark: 133, stamp, strays, log: None };
+        assert_eq!(put_shard(&state), before);
+        assert_eq!(get_shard(&before), Ok(state.clone()));
+        for offset in [None, Some(0), Some(u64::MAX)] {
+            state.log = Some(LogPlace { generation: 1, era: 3, offset, stamp });
+            let bytes = put_shard(&state);
+            assert_eq!(bytes[0], LOGGED);
+            assert_eq!(get_shard(&bytes), Ok(state.clone()));
+        }
+        assert!(get_shard(&[LOGGED + 1, 3, 0, 0]).is_err(), "of the next format");
     }
 
     fn key() -> impl Strategy<Value = RecordKey> {

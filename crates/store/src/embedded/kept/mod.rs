@@ -25,7 +25,8 @@ use redb::TableDefinition;
 use self::file::File;
 use super::{KEPT_FORMAT, OpenError, TableError, check_format};
 use crate::contract::{
-    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, Writes, Written,
+    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes, Written,
+    no_deployment,
 };
 use crate::disk::{Disk, Folder};
 
@@ -39,7 +40,11 @@ const ORDER: TableDefinition<'_, &[u8], ()> = TableDefinition::new("order");
 const BOARDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("boards");
 /// A shard → what is known of it.
 const SHARDS: TableDefinition<'_, u16, &[u8]> = TableDefinition::new("shards");
+/// What there is one of.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// The keys in it: the deployment, and the log in front of it.
+const DEPLOYMENT: &str = "deployment";
+const LOG: &str = "log";
 
 /// The file with the records.
 #[derive(Debug)]
@@ -90,6 +95,17 @@ impl Store for Kept {
         self.blocking(move |file| writes::deployment(file, wanted)).await
     }
 
+    async fn log(&self) -> Result<Option<StoredLog>, StoreError> {
+        self.blocking(reads::log).await
+    }
+
+    async fn adopt_log(&self, from: Option<u32>, log: &StoredLog) -> Result<bool, StoreError> {
+        log.comes_after(from)?;
+        let log = log.clone();
+        let adopted = self.blocking(move |file| writes::adopt_log(file, from, &log)).await?;
+        adopted.ok_or_else(no_deployment)
+    }
+
     async fn shard(&self, shard: u16) -> Result<ShardState, StoreError> {
         self.blocking(move |file| reads::shard(file, shard)).await
     }
@@ -112,8 +128,10 @@ impl Store for Kept {
         expected: u64,
         watermark: u64,
         stamp: Stamp,
+        place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError> {
-        self.blocking(move |file| writes::advance(file, shard, epoch, expected, watermark, stamp)).await
+        self.blocking(move |file| writes::advance(file, shard, epoch, expected, watermark, stamp, place))
+            .await
     }
 
     async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {

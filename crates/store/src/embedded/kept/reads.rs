@@ -7,8 +7,8 @@ use redb::{AccessGuard, ReadOnlyTable, ReadableTable, StorageError};
 
 use super::super::bytes::Corrupt;
 use super::file::File;
-use super::{BOARDS, ORDER, POSITIONS, RECORDS, SHARDS, TableError, keys};
-use crate::contract::{From, ShardState, StoredBoard};
+use super::{BOARDS, LOG, META, ORDER, POSITIONS, RECORDS, SHARDS, TableError, keys};
+use crate::contract::{From, ShardState, StoredBoard, StoredLog};
 
 /// What an iterator over a table of keys of bytes yields.
 type Entry<'a, V> = Result<(AccessGuard<'a, &'static [u8]>, AccessGuard<'a, V>), StorageError>;
@@ -18,6 +18,13 @@ pub(super) fn shard(file: &File, shard: u16) -> Result<ShardState, TableError> {
     file.read(|transaction| {
         let there = transaction.open_table(SHARDS)?.get(shard)?;
         Ok(there.map(|there| keys::get_shard(there.value())).transpose()?.unwrap_or_default())
+    })
+}
+
+pub(super) fn log(file: &File) -> Result<Option<StoredLog>, TableError> {
+    file.read(|transaction| {
+        let there = transaction.open_table(META)?.get(LOG)?;
+        Ok(there.map(|there| keys::get_log(there.value())).transpose()?)
     })
 }
 

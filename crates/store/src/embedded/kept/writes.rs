@@ -6,10 +6,8 @@ use hiscore_score::{OrderKey, Record, RecordKey, Rules, Stamp};
 use redb::{ReadableTable, WriteTransaction};
 
 use super::file::File;
-use super::{BOARDS, META, ORDER, POSITIONS, RECORDS, SHARDS, TableError, keys};
-use crate::contract::{Advanced, DeploymentInfo, ShardState, Writes, Written};
-
-const DEPLOYMENT: &str = "deployment";
+use super::{BOARDS, DEPLOYMENT, LOG, META, ORDER, POSITIONS, RECORDS, SHARDS, TableError, keys};
+use crate::contract::{Advanced, DeploymentInfo, ShardState, StoredLog, Writes, Written};
 
 /// The deployment, made as `wanted` if there is none.
 pub(super) fn deployment(file: &File, wanted: DeploymentInfo) -> Result<DeploymentInfo, TableError> {
@@ -20,6 +18,22 @@ pub(super) fn deployment(file: &File, wanted: DeploymentInfo) -> Result<Deployme
         }
         meta.insert(DEPLOYMENT, keys::put_deployment(&wanted).as_slice())?;
         Ok(wanted)
+    })
+}
+
+/// Remembers a log if that of the generation `from` is remembered; `None`: there is no deployment.
+pub(super) fn adopt_log(file: &File, from: Option<u32>, log: &StoredLog) -> Result<Option<bool>, TableError> {
+    file.write(|transaction| {
+        let mut meta = transaction.open_table(META)?;
+        if meta.get(DEPLOYMENT)?.is_none() {
+            return Ok(None);
+        }
+        let there = meta.get(LOG)?.map(|there| keys::get_log(there.value())).transpose()?;
+        let fits = there.map(|there| there.generation) == from;
+        if fits {
+            meta.insert(LOG, keys::put_log(log).as_slice())?;
+        }
+        Ok(Some(fits))
     })
 }
 
@@ -63,6 +77,7 @@ pub(super) fn advance(
     expected: u64,
     watermark: u64,
     stamp: Stamp,
+    place: Option<(u64, Stamp)>,
 ) -> Result<Advanced, TableError> {
     change(file, shard, |state| {
         if state.epoch != epoch {
@@ -73,6 +88,9 @@ pub(super) fn advance(
         }
         state.watermark = state.watermark.max(watermark);
         state.stamp = state.stamp.max(stamp);
+        if let (Some(log), Some(place)) = (&mut state.log, place) {
+            log.advance(place);
+        }
         (true, Advanced::Done)
     })
 }
