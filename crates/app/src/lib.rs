@@ -8,6 +8,7 @@ pub mod clock;
 pub mod coalesce;
 pub mod deployment;
 pub mod direct;
+pub mod greeting;
 pub mod health;
 pub mod healthy;
 pub mod listen;

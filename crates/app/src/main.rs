@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use hiscore::greeting::greeting;
 use hiscore::healthy::healthy;
 use hiscore::serve::Server;
 use hiscore::transfer;
@@ -69,31 +70,11 @@ fn in_runtime(work: impl Future<Output = Result<u8, String>>) -> ExitCode {
 async fn serve(settings: ServeSettings) -> Result<u8, String> {
     start_log(&settings)?;
     let shutdown = stop_on_signals()?;
-    let auto_create = settings.auto_create;
-    let data = match (settings.has_redis(), settings.has_mongodb()) {
-        (true, true) => format!("Redis and MongoDB (role {})", settings.roles),
-        (true, false) => format!("Redis and {}", settings.data_dir.display()),
-        (false, _) => settings.data_dir.display().to_string(),
-    };
-    let server = Server::open(settings).await.map_err(|error| error.to_string())?;
-    greet(&format!("http://{}", server.address()), &data, auto_create);
+    let server = Server::open(settings.clone()).await.map_err(|error| error.to_string())?;
+    say(&greeting(&settings, server.address()));
     let ready = || tracing::info!("ready");
     server.run(shutdown, ready).await.map_err(|error| error.to_string())?;
     Ok(0)
-}
-
-fn greet(url: &str, data: &str, auto_create: bool) {
-    let mutation = if auto_create {
-        "mutation { submitScore(input: { leaderboardId: \\\"demo\\\", playerId: \\\"you\\\", score: 42 }) { ack record { rank score } } }"
-    } else {
-        "mutation { createLeaderboard(input: { id: \\\"demo\\\" }) { leaderboard { id } userErrors { message } } }"
-    };
-    say(&format!(
-        "hiscore {version}\n  score board  {url}/\n  GraphiQL     {url}/graphiql\n  metrics      {url}/metrics\n  \
-         data         {data}\n  try          curl -s {url}/graphql -H 'content-type: application/json' \
-         -d '{{\"query\":\"{mutation}\"}}'\n",
-        version = env!("CARGO_PKG_VERSION")
-    ));
 }
 
 /// Whoever reads this may have seen enough and gone (`| head`): no reason for a server to end.

@@ -202,6 +202,6 @@ fn keep(pipe: Box<dyn Read + Send>, said: Arc<Mutex<String>>) -> JoinHandle<()> 
 
 /// The address in the greeting.
 fn listening(said: &str) -> Option<SocketAddr> {
-    let (_, after) = said.split_once("score board  http://")?;
+    let (_, after) = said.split_once("metrics      http://")?;
     after.split('/').next()?.parse().ok()
 }
