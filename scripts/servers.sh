@@ -17,6 +17,8 @@ from_debian() {
 }
 
 redis() {
+    # Certificates for those tests that speak TLS to it.
+    have openssl || { can_install && from_debian openssl; } || missing+=("openssl")
     have redis-server && return
     if ! can_install; then
         missing+=("redis-server 7.0 or newer (on Debian, as root: apt-get install redis-server)")

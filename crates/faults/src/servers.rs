@@ -22,6 +22,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+mod certificates;
 mod cluster;
 mod daemon;
 mod kafka;
@@ -34,6 +35,7 @@ mod redis;
 mod resp;
 mod sentinel;
 
+pub use certificates::Certificates;
 pub use cluster::RedisCluster;
 pub use daemon::free_port;
 pub use kafka::Kafka;
@@ -52,6 +54,11 @@ pub fn redis_server() -> Option<PathBuf> {
     on_path("redis-server")
 }
 
+/// What makes certificates, when this machine has it.
+fn openssl() -> Option<PathBuf> {
+    on_path("openssl")
+}
+
 /// MongoDB's server, when this machine has it: what `HISCORE_MONGOD` names, what is on the `PATH`, or what
 /// `scripts/servers.sh` installed.
 pub fn mongod() -> Option<PathBuf> {
@@ -61,7 +68,7 @@ pub fn mongod() -> Option<PathBuf> {
     on_path("mongod").or_else(|| Some(tools()?.join("mongod")).filter(|path| is_file(path)))
 }
 
-/// Whether a test has to do without `name` (`redis-server`, `mongod`, `kafka` or `rabbitmq-server`) and end here; it
+/// Whether a test has to do without `name` (`redis-server`, `mongod`, `kafka`, `rabbitmq-server` or `openssl`) and end here; it
 /// has been told why.
 ///
 /// # Panics
@@ -71,6 +78,7 @@ pub fn missing(name: &str) -> bool {
     let found = match name {
         "redis-server" => redis_server(),
         "mongod" => mongod(),
+        "openssl" => openssl(),
         "kafka" => kafka::folder(),
         "rabbitmq-server" => rabbitmq::binary(),
         _ => panic!("no server of that name is known: {name}"),

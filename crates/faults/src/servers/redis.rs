@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::certificates::Certificates;
 use super::daemon::{Daemon, PATIENCE, free_port, local};
 use super::resp::{Reply, Resp};
 use crate::wait::until;
@@ -33,12 +34,17 @@ impl Redis {
     /// Starts one with more arguments, such as `["--appendonly", "yes"]`; they win over those of [`Redis::start`]. A
     /// `--requirepass` is used by everything here.
     pub fn with(arguments: &[&str]) -> Self {
-        Self::launch(arguments, false)
+        Self::launch(arguments, false, None)
+    }
+
+    /// Starts one that also speaks TLS, at a port of its own ([`Redis::tls_address`]).
+    pub fn with_tls(certificates: &Certificates) -> Self {
+        Self::launch(&[], false, Some(certificates))
     }
 
     /// Starts a member of a Cluster that is yet to be made.
     pub(super) fn in_cluster(arguments: &[&str]) -> Self {
-        Self::launch(arguments, true)
+        Self::launch(arguments, true, None)
     }
 
     /// Starts a replica of `primary` and waits until it has everything.
@@ -59,7 +65,7 @@ impl Redis {
         replica
     }
 
-    fn launch(more: &[&str], in_cluster: bool) -> Self {
+    fn launch(more: &[&str], in_cluster: bool, tls: Option<&Certificates>) -> Self {
         let binary = super::redis_server().expect("no redis-server; run scripts/servers.sh");
         let password = more.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].to_owned());
         let daemon = Daemon::start(
@@ -79,6 +85,16 @@ impl Redis {
                     arguments.extend(owned(&["--cluster-enabled", "yes"]));
                     // By itself it is the port plus 10,000, which may be taken.
                     arguments.extend(owned(&["--cluster-port", &free_port().to_string()]));
+                }
+                if let Some(certificates) = tls {
+                    let [certificate, key] = certificates.server();
+                    let authority = certificates.authority();
+                    arguments.extend(owned(&["--tls-port", &free_port().to_string()]));
+                    arguments.extend(owned(&["--tls-auth-clients", "no"]));
+                    let files = [("cert", certificate), ("key", key), ("ca-cert", authority)];
+                    for (name, file) in files {
+                        arguments.extend([format!("--tls-{name}-file"), file.to_string_lossy().into_owned()]);
+                    }
                 }
                 arguments.extend(owned(more));
                 arguments
@@ -107,6 +123,15 @@ impl Redis {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         local(self.port())
+    }
+
+    /// Where it speaks TLS.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn tls_address(&self) -> SocketAddr {
+        let port = self.command(&["CONFIG", "GET", "tls-port"]);
+        local(port.lines().last().and_then(|port| port.parse().ok()).expect("a port"))
     }
 
     /// `redis://127.0.0.1:PORT`, with the password if it has one.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
-    ServerError, Value,
+    AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo, ServerError, Value,
 };
 
 use super::calls::CallError;
@@ -103,7 +103,13 @@ pub(super) async fn connect(
         AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(None);
     let connecting = client.get_multiplexed_async_connection_with_config(&config);
     let mut connection = match tokio::time::timeout(timeout, connecting).await {
-        Ok(connected) => connected.map_err(|error| failed(&error))?,
+        Ok(connected) => connected.map_err(|error| match error.kind() {
+            ErrorKind::AuthenticationFailed => failed(&"it refuses the user or password of its URL"),
+            _ if error.to_string().contains("certificate") => failed(&format_args!(
+                "{error} (trusted are those that the system trusts, or those in SSL_CERT_FILE)"
+            )),
+            _ => failed(&error),
+        })?,
         Err(_) => return Err(failed(&"it takes too long")),
     };
     if purpose == Purpose::Primary {
