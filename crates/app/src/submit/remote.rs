@@ -62,7 +62,7 @@ impl Submitter {
         entries: Vec<Entry>,
         wanted: Wanted,
     ) -> Result<Vec<Result<Accepted, Rejected>>, BoardError> {
-        let level = self.level(wanted.ack);
+        let level = self.level(id, wanted.ack);
         let players: Vec<PlayerId> = entries.iter().map(|entry| entry.player.clone()).collect();
         let works = entries
             .into_iter()
@@ -77,7 +77,7 @@ impl Submitter {
             want_rank: wanted.record && wanted.rank,
             want_previous_rank: wanted.previous_rank,
             wake_persister: level == Ack::Persisted,
-            replicas: self.replicas_for(level),
+            replicas: self.replicas_for(id, level),
         };
         let began = tokio::time::Instant::now();
         let reply = self.ranks.submit(request).await.map_err(|error| trouble(&error))?;
@@ -153,7 +153,7 @@ impl Submitter {
             want_rank: false,
             want_previous_rank: false,
             wake_persister: true,
-            replicas: self.replicas_for(Ack::Replicated),
+            replicas: self.replicas_for(id, Ack::Replicated),
         };
         let reply = self.ranks.submit(request).await.map_err(|error| trouble(&error))?;
         match reply.results.into_iter().next() {
@@ -172,8 +172,8 @@ impl Submitter {
     }
 
     /// The level to wait for: what was asked, or the next stronger one that there is here.
-    fn level(&self, asked: Option<Ack>) -> Ack {
-        let replicas = self.ranks.replicas() > 0;
+    fn level(&self, board: &LeaderboardId, asked: Option<Ack>) -> Ack {
+        let replicas = self.ranks.replicas_of(board) > 0;
         match asked {
             None if replicas => Ack::Replicated,
             None | Some(Ack::Ranked) => Ack::Ranked,
@@ -184,8 +184,8 @@ impl Submitter {
 
     /// One replica is what makes the loss of one server harmless. Who waits for the store has it on a replica too, so that
     /// a store that is away leaves that much.
-    fn replicas_for(&self, level: Ack) -> u32 {
-        u32::from(level >= Ack::Replicated && self.ranks.replicas() > 0)
+    fn replicas_for(&self, board: &LeaderboardId, level: Ack) -> u32 {
+        u32::from(level >= Ack::Replicated && self.ranks.replicas_of(board) > 0)
     }
 
     /// The level that was reached, not longer than the ack's time-out.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hiscore_faults::process::command;
-use hiscore_faults::servers::{self, Mongo, Redis, Resp, Sentinels};
+use hiscore_faults::servers::{self, Mongo, Redis, Sentinels};
 use hiscore_faults::wait::{pause, until};
 use hiscore_faults::{Client, Process};
 
@@ -89,31 +89,12 @@ impl Deployment {
     /// Waits until everything is in the store, by what Redis has and by what `persister` says.
     pub(crate) fn settle(&self, persister: &Process) {
         let redis = self.primary();
-        let mut scrape = persister.client();
-        until("everything to reach the store", PATIENCE, || {
-            let clean = self.dirty(redis) == Some(0);
-            (clean && gauge(&mut scrape, "hiscore_funnel_dirty_records") == Some(0.0)).then_some(())
-        });
+        settle(persister, || self.dirty(redis));
     }
 
     /// How many records and boards are dirty or in flight; `None`: not every shard is open, or Redis does not answer.
     pub(crate) fn dirty(&self, redis: &Redis) -> Option<u64> {
-        let mut connection = redis.connect().ok()?;
-        let fence = redis.try_command(&["INFO", "replication"]).ok()?.to_string();
-        let fence = fence.lines().find_map(|line| line.strip_prefix("master_replid:"))?.to_owned();
-        let mut count = |key: &str, shard: u16| {
-            number(&mut connection, &["ZCARD", &format!("{{hiscore:{shard}}}:{key}")])
-        };
-        let mut dirty = 0;
-        for shard in 0..SHARDS {
-            dirty += count("d", shard)? + count("f", shard)?;
-        }
-        let open = |shard| {
-            let mut connection = redis.connect().ok()?;
-            let fenced = connection.call(&["HGET", &format!("{{hiscore:{shard}}}:m"), "fence"]).ok()?;
-            (fenced.to_string() == fence).then_some(())
-        };
-        (0..SHARDS).try_for_each(open).map(|()| dirty)
+        (0..SHARDS).map(|shard| dirty(redis, shard)).sum()
     }
 
     /// Checks everything that was played, once it has settled: what the API shows and MongoDB has is the same, and is what
@@ -134,7 +115,7 @@ impl Deployment {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             self.settle(persister);
-            if self.wrong(&mut reader.client(), &played.account, safe).is_empty() {
+            if wrong(&self.mongo, &mut reader.client(), &played.account, safe).is_empty() {
                 return;
             }
             pause();
@@ -144,25 +125,47 @@ impl Deployment {
 
     /// Checks an account against what is shown now.
     pub(crate) fn check_account(&self, client: &mut Client, account: &Account, safe: Level) {
-        let mut wrong = self.wrong(client, account, safe);
-        let many = wrong.len();
-        wrong.truncate(10);
-        assert!(
-            wrong.is_empty(),
-            "{many} records are wrong, of {}:\n{}",
-            account.summary(),
-            wrong.join("\n")
-        );
+        check(&self.mongo, client, account, safe);
     }
+}
 
-    fn wrong(&self, client: &mut Client, account: &Account, safe: Level) -> Vec<String> {
-        let api = by_the_api(client, account.boards());
-        let mongo = by_mongodb(&self.mongo, account.boards());
-        let mut wrong = account.differences("Redis", &api, safe);
-        wrong.extend(account.differences("MongoDB", &mongo, safe));
-        wrong.extend(unequal(&api, &mongo));
-        wrong
-    }
+/// Waits until everything is in the store: `dirty` says how much is not, as far as that is known, and `persister` agrees.
+pub(crate) fn settle(persister: &Process, dirty: impl Fn() -> Option<u64>) {
+    let mut scrape = persister.client();
+    until("everything to reach the store", PATIENCE, || {
+        let clean = dirty() == Some(0);
+        (clean && gauge(&mut scrape, "hiscore_funnel_dirty_records") == Some(0.0)).then_some(())
+    });
+}
+
+/// How many records and boards of a shard are dirty or in flight; `None`: this Redis does not answer, or the shard is not
+/// open there.
+pub(crate) fn dirty(redis: &Redis, shard: u16) -> Option<u64> {
+    let mut connection = redis.connect().ok()?;
+    let mut ask = |command: &[&str]| Some(connection.call(command).ok()?.to_string());
+    let key = |name: &str| format!("{{hiscore:{shard}}}:{name}");
+    let replication = ask(&["INFO", "replication"])?;
+    let id = replication.lines().find_map(|line| line.strip_prefix("master_replid:"))?;
+    let is_open = ask(&["HGET", &key("m"), "fence"])? == id;
+    let count = ["d", "f"].map(|name| ask(&["ZCARD", &key(name)])?.parse::<u64>().ok());
+    is_open.then_some(count[0]? + count[1]?)
+}
+
+/// Checks an account against what the API and MongoDB show now.
+pub(crate) fn check(mongo: &Mongo, client: &mut Client, account: &Account, safe: Level) {
+    let mut wrong = wrong(mongo, client, account, safe);
+    let many = wrong.len();
+    wrong.truncate(10);
+    assert!(wrong.is_empty(), "{many} records are wrong, of {}:\n{}", account.summary(), wrong.join("\n"));
+}
+
+fn wrong(mongo: &Mongo, client: &mut Client, account: &Account, safe: Level) -> Vec<String> {
+    let api = by_the_api(client, account.boards());
+    let mongo = by_mongodb(mongo, account.boards());
+    let mut wrong = account.differences("Redis", &api, safe);
+    wrong.extend(account.differences("MongoDB", &mongo, safe));
+    wrong.extend(unequal(&api, &mongo));
+    wrong
 }
 
 /// Starts a process of these URLs and waits until it listens; `Err`: what it said before it ended instead.
@@ -197,10 +200,6 @@ pub(crate) fn process(
 pub(crate) fn gauge(client: &mut Client, name: &str) -> Option<f64> {
     let (_, text) = client.get("/metrics").ok()?;
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
-}
-
-fn number(connection: &mut Resp, command: &[&str]) -> Option<u64> {
-    connection.call(command).ok()?.to_string().parse().ok()
 }
 
 fn unequal(api: &Shown, mongo: &Shown) -> Vec<String> {

@@ -14,7 +14,7 @@ use hiscore_faults::{Client, Process, Random};
 use crate::account::{Account, Entry};
 use crate::wire::{self, Level, Verdict};
 
-/// The boards that everything is played on.
+/// The boards that are played on, if nothing else is said.
 pub(crate) const BOARDS: [(&str, &str); 3] = [("best", "BEST"), ("set", "SET"), ("sum", "INCREMENT")];
 /// How long a submission may take to be acknowledged: longer than every outage.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -25,7 +25,9 @@ const OF_ONE: u64 = 40;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) clients: u64,
-    /// Players on each board; `None`: a few, and new ones on `sum` whenever one has made many submissions.
+    /// The boards, each with its operator.
+    pub(crate) boards: &'static [(&'static str, &'static str)],
+    /// Players on each board; `None`: a few, and new ones on sums whenever one has made many submissions.
     pub(crate) players: Option<u64>,
     /// Submissions in one request.
     pub(crate) bulk: u64,
@@ -39,7 +41,15 @@ pub(crate) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { clients: 4, players: None, bulk: 5, rate: Some(600), acks: [None; 2], deletes: false }
+        Self {
+            clients: 4,
+            boards: &BOARDS,
+            players: None,
+            bulk: 5,
+            rate: Some(600),
+            acks: [None; 2],
+            deletes: false,
+        }
     }
 }
 
@@ -88,7 +98,7 @@ impl Load {
     /// Creates the boards and begins to play.
     pub(crate) fn start(plan: Plan, ingests: &[&Process]) -> Self {
         let mut account = Account::default();
-        for (board, operator) in BOARDS {
+        for (board, operator) in plan.boards {
             create(&mut ingests[0].client(), board, operator);
             account.board(board, operator);
         }
@@ -241,32 +251,32 @@ impl Player {
                 // What an outage held up is not made up for.
                 next = (next + interval).max(Instant::now() - interval);
             }
-            let (board, _) = BOARDS[self.random.below(3) as usize];
-            if plan.deletes && board != "sum" && self.random.one_in(15) {
+            let (board, operator) = plan.boards[self.random.below(plan.boards.len() as u64) as usize];
+            if plan.deletes && operator != "INCREMENT" && self.random.one_in(15) {
                 let player = format!("c{}-{}", self.me, self.random.below(6));
                 self.delete(board, &player);
                 continue;
             }
-            let entries = self.entries(board);
+            let entries = self.entries(board, operator);
             self.submit(board, entries);
         }
     }
 
-    fn entries(&mut self, board: &str) -> Vec<Entry> {
+    fn entries(&mut self, board: &str, operator: &str) -> Vec<Entry> {
         let plan = &self.field.plan;
         let mut players: Vec<String> = Vec::new();
         for _ in 0..plan.bulk {
-            let player = match (board, plan.players) {
+            let player = match (operator, plan.players) {
                 // Whose order is known, since only one client submits for them.
-                ("set", Some(players)) => {
+                ("SET", Some(players)) => {
                     let of_mine = self.random.below(players.div_ceil(plan.clients));
                     format!("p{}", of_mine * plan.clients + self.me)
                 }
                 (_, Some(players)) => format!("p{}", self.random.below(players)),
-                ("sum", None) => {
+                ("INCREMENT", None) => {
                     format!("s{}", self.field.increments.fetch_add(1, Ordering::Relaxed) / OF_ONE)
                 }
-                ("best", None) if !plan.deletes && self.random.one_in(2) => {
+                ("BEST", None) if !plan.deletes && self.random.one_in(2) => {
                     format!("all-{}", self.random.below(8))
                 }
                 _ => format!("c{}-{}", self.me, self.random.below(6)),

@@ -8,11 +8,13 @@
 #![allow(clippy::print_stdout, reason = "each test says what it did")]
 
 mod account;
+mod clustered;
 mod deployment;
 mod load;
 mod shown;
 mod wire;
 
+mod cluster;
 mod levels;
 mod names;
 mod persisters;
@@ -20,6 +22,7 @@ mod processes;
 mod redis_failover;
 mod redis_lost;
 mod replies;
+mod secured;
 mod starting;
 mod store_away;
 mod store_back;

@@ -81,6 +81,49 @@ impl RedisCluster {
         })
     }
 
+    /// Moves a slot from the node that serves it to node `to`, as a live reshard does, one key at a time: `next` is told the
+    /// keys that are left and chooses which of them goes, whenever it likes.
+    ///
+    /// # Panics
+    /// When a step of it is refused.
+    pub fn move_slot(&self, slot: u16, to: usize, mut next: impl FnMut(&[String]) -> String) {
+        let slot = slot.to_string();
+        let names: Vec<String> = self.nodes.iter().map(|node| node.command(&["CLUSTER", "MYID"])).collect();
+        let serves = |name: &String| {
+            let nodes = self.nodes[to].command(&["CLUSTER", "NODES"]);
+            let line = nodes.lines().find(|line| line.starts_with(name.as_str())).unwrap_or_default();
+            let slot: usize = slot.parse().expect("a number");
+            let ranges = line.split(' ').skip(8).map(|range| range.split_once('-').unwrap_or((range, range)));
+            let mut bounds = ranges.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>()));
+            bounds.any(|bounds| matches!(bounds, (Ok(first), Ok(last)) if (first..=last).contains(&slot)))
+        };
+        let from = names.iter().position(serves).expect("somebody serves the slot");
+        let (source, target) = (&self.nodes[from], &self.nodes[to]);
+        ok(target, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[from]]);
+        ok(source, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[to]]);
+        loop {
+            let keys = source.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]);
+            let keys: Vec<String> = keys.lines().map(str::to_owned).collect();
+            if keys.is_empty() {
+                break;
+            }
+            let port = target.port().to_string();
+            ok(source, &["MIGRATE", "127.0.0.1", &port, &next(&keys), "0", "5000"]);
+        }
+        // The new one first, so that there is always somebody who serves it.
+        ok(target, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[to]]);
+        ok(source, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[to]]);
+    }
+
+    /// The slot of a key.
+    ///
+    /// # Panics
+    /// When no node answers.
+    pub fn slot_of(&self, key: &str) -> u16 {
+        let node = self.nodes.iter().find(|node| node.is_running()).expect("a node that runs");
+        node.command(&["CLUSTER", "KEYSLOT", key]).parse().expect("a slot")
+    }
+
     /// Waits until every running node knows all the others and says that all slots are served.
     ///
     /// # Panics

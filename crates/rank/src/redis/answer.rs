@@ -71,7 +71,9 @@ pub(super) fn fields(value: Value, shard: u16) -> Result<Fields, CallError> {
         b"OK" => Ok(fields),
         b"FENCED" => Err(CallError::Fenced { shard }),
         b"LEASE" => Err(CallError::LeaseLost { shard }),
-        b"REPLICA" => Err(CallError::Unavailable("this Redis is no primary any more".into())),
+        b"REPLICA" => Err(CallError::Unavailable(
+            "this Redis is no primary any more, or its Cluster is moving the shard to another".into(),
+        )),
         b"NOBOARD" => {
             Err(CallError::Invalid("a record was to be installed on an unknown leaderboard".into()))
         }

@@ -124,18 +124,19 @@ impl Hub {
 
     pub(super) fn status(&self) -> Status {
         let topology = self.topology.read();
+        let replicas = topology.nodes.iter().map(|node| node.replicas.load(Ordering::Relaxed));
         Status {
             primaries: topology.nodes.len(),
             connected: topology.nodes.iter().filter(|node| node.control.is_up()).count(),
-            replicas: least_replicas(&topology),
+            replicas: replicas.min().unwrap_or(0),
             last_error: self.last_error.lock().clone(),
             pending_bytes: self.pending.load(Ordering::Acquire),
             max_pending_bytes: self.options.max_pending_bytes,
         }
     }
 
-    pub(super) fn replicas(&self) -> u32 {
-        least_replicas(&self.topology.read())
+    pub(super) fn replicas_of(&self, shard: u16) -> u32 {
+        self.node_of(shard).map_or(0, |node| node.replicas.load(Ordering::Relaxed))
     }
 
     /// Refuses everything from now on, and lets the task that keeps the topology end.
@@ -249,10 +250,6 @@ impl Hub {
         }
         first
     }
-}
-
-fn least_replicas(topology: &Topology) -> u32 {
-    topology.nodes.iter().map(|node| node.replicas.load(Ordering::Relaxed)).min().unwrap_or(0)
 }
 
 /// By chance, up to as much again: those who lost the same Redis must not come back all at once.

@@ -16,6 +16,14 @@
 //! every restart and failover, but also when the first replica comes (to a primary that never had one) and an hour after the
 //! last one went: the shard is then reconciled once more for nothing, which does no harm.
 //!
+//! # A Cluster that moves slots
+//!
+//! All keys of a shard are in one slot, but a live reshard moves them one by one, and functions cannot be rolled back. So
+//! every function first finds out whether its slot is on the move, and then refuses as if it were fenced; whoever comes after
+//! the shard's first key is sent on by the Cluster, and looks up the primary again. When all is over there the shard has the
+//! replication id of where it was, so it is reconciled under that of its new primary before it is served: mostly a look at the
+//! store, since everything came along.
+//!
 //! # What is sent twice
 //!
 //! Nothing that changes anything: an answer that did not come is [`CallError::Ambiguous`]. A function that is not there was
@@ -91,9 +99,9 @@ impl RedisRanks {
         self.hub.keys.shard_of(board)
     }
 
-    /// Replicas that the primary (the least of all primaries) had when last looked.
-    pub fn replicas(&self) -> u32 {
-        self.hub.replicas()
+    /// Replicas that the primary of a board had when last looked; 0 if none is known.
+    pub fn replicas_of(&self, board: &LeaderboardId) -> u32 {
+        self.hub.replicas_of(self.shard_of(board))
     }
 
     /// How it is doing: for health checks and metrics.

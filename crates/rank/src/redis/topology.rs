@@ -84,20 +84,25 @@ impl Resolver {
         Err(why)
     }
 
+    /// What the first node says that is with the majority: one that is cut off from the others, and not from us, would go on
+    /// naming itself. If none is, what the first one says that answers.
     async fn slots(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {
         let mut why = String::new();
+        let mut cut_off = None;
         let mut hosts = self.known.clone();
         hosts.extend(self.url.hosts.iter().filter(|host| !self.known.contains(host)).cloned());
         for asked in hosts {
-            let mut command = redis::cmd("CLUSTER");
-            command.arg("SLOTS");
-            let ranges = match self.ask(&asked, Purpose::Any, command).await {
+            let cluster = |question: &str| redis::cmd("CLUSTER").arg(question).take();
+            let ranges = match self.ask(&asked, Purpose::Any, cluster("SLOTS")).await {
                 Ok(answer) => slot_ranges(&answer, &asked),
                 Err(error) => {
                     why = error;
                     continue;
                 }
             };
+            let info = self.ask(&asked, Purpose::Any, cluster("INFO")).await;
+            let is_well =
+                matches!(&info, Ok(Value::BulkString(info)) if info.starts_with(b"cluster_state:ok"));
             let mut places: Vec<Place> = Vec::new();
             let mut lost = None;
             for shard in 0..keys.shards() {
@@ -116,10 +121,14 @@ impl Resolver {
                 why = format!("nobody serves slot {slot} of the Cluster");
                 continue;
             }
+            if !is_well {
+                cut_off.get_or_insert(places);
+                continue;
+            }
             self.known = places.iter().map(|(host, _)| host.clone()).collect();
             return Ok(places);
         }
-        Err(why)
+        cut_off.ok_or(why)
     }
 }
 

@@ -71,7 +71,7 @@ fn replicas_are_counted_for_changes_and_for_duplicates() {
         let mut options = options(&primary.url());
         options.wait = wait;
         let tier = Tier::with(options);
-        until("the replica to be seen", PATIENCE, || (tier.ranks.replicas() == 1).then_some(()));
+        until("the replica to be seen", PATIENCE, || (tier.ranks.status().replicas == 1).then_some(()));
         tier
     };
     let (patient, hasty) = (tier(PATIENCE), tier(Duration::from_millis(50)));

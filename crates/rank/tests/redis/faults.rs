@@ -154,7 +154,7 @@ fn a_failover_by_sentinels_is_followed_and_fenced() {
     let sentinels = Sentinels::start("main", &primary, 3, 2);
     let tier = Tier::on(&sentinels.url());
     let daily = board("daily");
-    until("the replica to be seen", PATIENCE, || (tier.ranks.replicas() == 1).then_some(()));
+    until("the replica to be seen", PATIENCE, || (tier.ranks.status().replicas == 1).then_some(()));
     tier.submit(&daily, vec![create(Operator::Best), keyed("a", 1, "one")]);
     until("the replica to have everything", PATIENCE, || {
         (primary.info("master_repl_offset") == replica.info("master_repl_offset")).then_some(())

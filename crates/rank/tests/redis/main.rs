@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
 mod batches;
+mod cluster;
 mod conformance;
 mod faults;
 mod funnel;

@@ -24,15 +24,19 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- BASE, this Redis's replication id, and whether it is a primary: read inside the function, so no connection can be stale.
+-- BASE, this Redis's replication id, and whether it is a primary that has the whole shard: read inside the function, so no
+-- connection can be stale. While a Cluster moves a slot away its keys go one by one, and a key that is not here (any more, or
+-- as always) is an error; so one that never is tells before anything was done that this is going on.
 local function here(keys)
   call, pack, unpack_, sub, find = redis.call, struct.pack, struct.unpack, string.sub, string.find
   local info = call('INFO', 'replication')
   local role, id = string.match(info, 'role:(%a+)'), string.match(info, 'master_replid:(%x+)')
-  return sub(keys[1], 1, -2), id, role == 'master'
+  local base = sub(keys[1], 1, -2)
+  local stays = type(redis.pcall('EXISTS', base .. 'never')) == 'number'
+  return base, id, role == 'master' and stays
 end
 
--- The shard, if it is open under this Redis and this is a primary.
+-- The shard, if it is open under this Redis, which is a primary and has all of it.
 local function opened(keys)
   local base, id, primary = here(keys)
   local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'window', 'persisted', 'marking')

@@ -11,7 +11,8 @@ end
 
 -- Holder, then marks of records.
 local function peek(keys, args)
-  local base = here(keys)
+  local base, _, primary = here(keys)
+  if not primary then return REPLICA end
   if not holds(keys[1], args[1]) then return LEASE end
   local out = { 'OK' }
   for i = 2, #args do out[#out + 1] = state_of(base, args[i]) or '' end
@@ -20,7 +21,8 @@ end
 
 -- Holder, cursor.
 local function boards_raw(keys, args)
-  local base = here(keys)
+  local base, _, primary = here(keys)
+  if not primary then return REPLICA end
   if not holds(keys[1], args[1]) then return LEASE end
   return boards_from(base, args[2])
 end
