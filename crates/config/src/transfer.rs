@@ -14,8 +14,10 @@ use crate::setting::{Setting, count, number};
 /// The data of one deployment: where it is, or is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// In a data folder, of the embedded profile.
+    /// In a data folder; to be written: of the embedded profile.
     Folder(PathBuf),
+    /// In a data folder that is to be written for a deployment whose ranks are in Redis.
+    Kept(PathBuf),
     /// In the MongoDB at this URL. May hold a password: never to be logged.
     MongoUrl(String),
     /// In the MongoDB whose URL is in this file.
@@ -139,6 +141,28 @@ const MADE: &[Setting<Made>] = &[
     },
 ];
 
+/// Whether Redis ranks: what a data folder is made for.
+#[derive(Debug, Default)]
+struct Ranked {
+    by_redis: bool,
+}
+
+#[rustfmt::skip] // one row reads best as one block
+const RANKED: &[Setting<Ranked>] = &[
+    Setting {
+        name: "redis-url", value: "URL", kind: Text, heading: WHERE,
+        help: "The data folder is for `serve` with this Redis (records alone, no journal). Nothing is asked of it here.",
+        set: |s, text| { given(text)?; s.by_redis = true; Ok(()) },
+        get: |_| None,
+    },
+    Setting {
+        name: "redis-url-file", value: "FILE", kind: Text, heading: WHERE,
+        help: "The same, if its URL is in a file.",
+        set: |s, text| { given(text)?; s.by_redis = true; Ok(()) },
+        get: |_| None,
+    },
+];
+
 fn given(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
@@ -190,7 +214,9 @@ pub(crate) fn importing(command: Command, sorted_set_more: &'static str) -> Comm
 }
 
 fn into(command: Command) -> Command {
-    exporting(command).args(MADE.iter().map(|setting| setting.argument(SERVE_PREFIX)))
+    exporting(command)
+        .args(RANKED.iter().map(|setting| setting.argument(SERVE_PREFIX)))
+        .args(MADE.iter().map(|setting| setting.argument(SERVE_PREFIX)))
 }
 
 fn repeated(name: &'static str, value: &'static str) -> Arg {
@@ -234,7 +260,11 @@ fn settings(
     made: Made,
     source: ImportSource,
 ) -> Result<ImportSettings, Vec<String>> {
-    let into = place(matches, environment)?;
+    let ranked = resolve(RANKED, SERVE_PREFIX, matches, environment, None)?.settings;
+    let into = match place(matches, environment)? {
+        Place::Folder(path) if ranked.by_redis => Place::Kept(path),
+        other => other,
+    };
     Ok(ImportSettings { into, shards: made.shards, window: made.window, source })
 }
 

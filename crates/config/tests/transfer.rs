@@ -50,6 +50,22 @@ fn a_flag_wins_over_a_variable_of_another_name() {
 }
 
 #[test]
+fn a_folder_is_made_for_who_ranks() {
+    let into = |line: &[&str], environment: &[(&str, &str)]| match run(line, environment) {
+        Ok(Command::Import(settings)) => settings.into,
+        other => panic!("expected import, got {other:?}"),
+    };
+    let redis = [("HISCORE_REDIS_URL", "redis://r")];
+    assert_eq!(into(&["import", "--data-dir", "d"], &[]), Place::Folder("d".into()));
+    assert_eq!(into(&["import", "--data-dir", "d"], &redis), Place::Kept("d".into()));
+    assert_eq!(into(&["import", "--redis-url", "redis://r"], &[]), Place::Kept("hiscore-data".into()));
+    assert_eq!(into(&["import", "--redis-url-file", "f", "--data-dir", "d"], &[]), Place::Kept("d".into()));
+    let database = into(&["import", "--mongodb-url", "mongodb://m"], &redis);
+    assert_eq!(database, Place::MongoUrl("mongodb://m".into()));
+    assert_eq!(from(&["export", "--data-dir", "d"], &redis), Ok(Place::Folder("d".into())));
+}
+
+#[test]
 fn what_is_put_in() {
     let settings = import(&["import"]).unwrap();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A MongoDB that is imported into.
+//! A MongoDB that is imported into, or a data folder that stands in for one.
 //!
 //! While that lasts, every shard's document has the epoch [`UNFINISHED`], which no persister can open another after, so
 //! nothing is served from the database ([`refuse_unfinished`]). Its watermark says how far the import came. The last
@@ -35,7 +35,7 @@ pub fn refuse_unfinished(state: &ShardState) -> Result<(), StoreError> {
         return Ok(());
     }
     Err(StoreError::Invalid(
-        "an import into this database is not complete; run the same import again, or drop the database"
+        "an import into this database or folder is not complete; run the same import again, or remove what is there"
             .to_owned(),
     ))
 }

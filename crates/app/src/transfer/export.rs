@@ -32,7 +32,7 @@ const JOURNAL: Sizes = Sizes { segment: 64 << 10, limit: u64::MAX };
 pub async fn export(settings: &ExportSettings, out: impl Write) -> Result<(), TransferError> {
     let out = BufWriter::with_capacity(1 << 20, out);
     match &settings.from {
-        Place::Folder(path) => match folder::kind(path)? {
+        Place::Folder(path) | Place::Kept(path) => match folder::kind(path)? {
             Kind::Journaled => from_folder(path, out),
             Kind::Kept => {
                 let name = path.display().to_string();

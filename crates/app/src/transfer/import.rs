@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hiscore_config::{ImportSettings, ImportSource, Place};
 use hiscore_score::Stamp;
 use hiscore_score::window::DEFAULT_LENGTH;
+use hiscore_store::embedded::Kept;
 
 use super::database::DatabaseTarget;
 use super::folder::FolderTarget;
@@ -19,6 +20,8 @@ use crate::clock::unix_ms;
 
 /// What a deployment has if nobody says otherwise.
 const SHARDS: u16 = 32;
+/// Of a folder's pages, in bytes.
+const CACHE: usize = 64 << 20;
 
 /// Something that can be put in.
 pub(super) trait Input {
@@ -106,6 +109,12 @@ async fn into_place(
 ) -> Result<(), TransferError> {
     match &settings.into {
         Place::Folder(path) => put(input, FolderTarget::new(path), plan, progress).await,
+        Place::Kept(path) => {
+            let name = path.display().to_string();
+            let store = Kept::open_folder(path, CACHE)
+                .map_err(|error| TransferError::Folder { folder: name.clone(), error })?;
+            put(input, DatabaseTarget::new(Arc::new(store), name), plan, progress).await
+        }
         database => {
             let (store, name) = place::database(database)?;
             put(input, DatabaseTarget::new(Arc::new(store), name), plan, progress).await

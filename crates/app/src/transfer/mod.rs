@@ -130,7 +130,7 @@ pub enum TransferError {
         asked: usize,
     },
     /// A server has begun to work on it, or another import of the same.
-    #[error("{0}: a server is using this database; stop it, remove what is there, and begin anew")]
+    #[error("{0}: a server is using this; stop it, remove what is there, and begin anew")]
     Raced(String),
     /// It changed while it was exported.
     #[error(

