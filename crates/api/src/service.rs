@@ -47,6 +47,8 @@ pub struct Entry {
 /// What the client asked to be told, so that nothing is computed for nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
+    /// `outcome`.
+    pub outcome: bool,
     /// `record`.
     pub record: bool,
     /// `record { rank }`.
@@ -73,9 +75,9 @@ pub struct Row {
 /// A submission that the law accepted.
 #[derive(Debug, Clone)]
 pub struct Accepted {
-    /// What it did.
-    pub outcome: Outcome,
-    /// The season it was judged in.
+    /// What it did; `None` if that was not waited for: behind a log it is safe before it is judged.
+    pub outcome: Option<Outcome>,
+    /// The season it was judged in; of no meaning if it was not judged yet.
     pub version: VersionId,
     /// The state after it, if wanted. `None` too for a duplicate of a player who has no record (any more).
     pub record: Option<Row>,

@@ -36,6 +36,12 @@ pub enum Mismatch {
         /// What this process was told.
         asked: usize,
     },
+    /// It is played through a log.
+    #[error(
+        "a log stands in front of this deployment, and may hold what was acknowledged and not applied yet: start every process \
+         with its --log-url"
+    )]
+    Logged,
     /// Redis and the store are of two deployments.
     #[error(
         "Redis is of deployment {redis}, the store of deployment {store}; give both URLs of one deployment, or a \
@@ -47,6 +53,15 @@ pub enum Mismatch {
         /// What the store has.
         store: String,
     },
+}
+
+/// Whether the deployment is played through a log, as far as Redis or the store can be asked.
+pub async fn is_logged(ranks: &RedisRanks, store: &dyn Store, shards: u16) -> bool {
+    let shards: Vec<u16> = (0..shards).collect();
+    if ranks.look(&shards).await.into_iter().flatten().any(|look| look.log.is_some()) {
+        return true;
+    }
+    matches!(tokio::time::timeout(ASKED, store.log()).await, Ok(Ok(Some(_))))
 }
 
 /// The key of all cursors of a deployment: known to every process that knows the deployment, and to nobody outside.

@@ -1,4 +1,4 @@
-//! The API's port, provided by Redis and a store: writes go to Redis's function, reads to the scoreboard.
+//! The API's port, provided by Redis and a store: writes go to Redis's function or into the log, reads to the scoreboard.
 //!
 //! Until it is known which deployment this is, everything answers `UNAVAILABLE`, which is what `/readyz` says too. A
 //! process answers only what its roles are for, and says where the rest is answered.
@@ -17,15 +17,25 @@ use parking_lot::Mutex;
 
 use crate::scoreboard::live::Live;
 use crate::scoreboard::remote::Remote;
+use crate::submit::logged::LogSubmitter;
 use crate::submit::remote::Submitter;
+
+/// Where work goes.
+#[derive(Debug)]
+pub enum Way {
+    /// To Redis, which is the sequencer.
+    Redis(Submitter),
+    /// Into the log, whose order is that of judging.
+    Log(LogSubmitter),
+}
 
 /// The stages of one process, behind the API's port.
 #[derive(Debug)]
 pub struct Direct {
     /// What this process does.
     pub roles: Roles,
-    /// Sends work to Redis.
-    pub submitter: Submitter,
+    /// Where work goes.
+    pub submitter: Way,
     /// Reads.
     pub remote: Arc<Remote>,
     /// Tells of changes.
@@ -91,24 +101,36 @@ impl Service for Direct {
         wanted: Wanted,
     ) -> Result<Vec<Result<Accepted, Rejected>>, BoardError> {
         self.ingests()?;
-        self.submitter.submit(leaderboard, entries, wanted).await
+        match &self.submitter {
+            Way::Redis(redis) => redis.submit(leaderboard, entries, wanted).await,
+            Way::Log(log) => log.submit(leaderboard, entries, wanted).await,
+        }
     }
 
     async fn create(&self, id: &LeaderboardId, rules: Rules) -> Result<Board, BoardError> {
         self.ingests()?;
-        let done = self.submitter.create(id, rules).await?;
+        let done = match &self.submitter {
+            Way::Redis(redis) => redis.create(id, rules).await?,
+            Way::Log(log) => log.create(id, rules).await?,
+        };
         Ok(self.changed(id, done).await)
     }
 
     async fn reset(&self, id: &LeaderboardId, expected: Option<VersionId>) -> Result<Board, BoardError> {
         self.ingests()?;
-        let done = self.submitter.reset(id, expected).await?;
+        let done = match &self.submitter {
+            Way::Redis(redis) => redis.reset(id, expected).await?,
+            Way::Log(log) => log.reset(id, expected).await?,
+        };
         Ok(self.changed(id, done).await)
     }
 
     async fn delete(&self, id: &LeaderboardId, player: &PlayerId) -> Result<bool, BoardError> {
         self.ingests()?;
-        self.submitter.delete(id, player).await
+        match &self.submitter {
+            Way::Redis(redis) => redis.delete(id, player).await,
+            Way::Log(log) => log.delete(id, player).await,
+        }
     }
 
     async fn leaderboard(&self, id: &LeaderboardId) -> Result<Option<Board>, Trouble> {

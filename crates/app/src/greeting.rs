@@ -59,7 +59,12 @@ mod tests {
 
     fn said(roles: &[&str], address: &str) -> String {
         let has = |role| roles.contains(&role);
-        let roles = Roles { ingest: has("ingest"), persist: has("persist"), scoreboard: has("scoreboard") };
+        let roles = Roles {
+            ingest: has("ingest"),
+            apply: has("apply"),
+            persist: has("persist"),
+            scoreboard: has("scoreboard"),
+        };
         let settings = ServeSettings { roles, ..ServeSettings::default() };
         greeting(&settings, address.parse().unwrap_or_else(|error| unreachable!("{address}: {error}")))
     }

@@ -20,6 +20,8 @@ pub enum LogFormat {
 pub struct Roles {
     /// Takes submissions. Answers queries too.
     pub ingest: bool,
+    /// Reads the log and applies it to Redis; nothing to do where there is no log.
+    pub apply: bool,
     /// Carries what is dirty into the store, and reconciles both.
     pub persist: bool,
     /// Answers queries and subscriptions, and serves the page.
@@ -28,17 +30,18 @@ pub struct Roles {
 
 impl Roles {
     /// Everything in one process.
-    pub const ALL: Self = Self { ingest: true, persist: true, scoreboard: true };
+    pub const ALL: Self = Self { ingest: true, apply: true, persist: true, scoreboard: true };
 
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut roles = Self { ingest: false, persist: false, scoreboard: false };
+        let mut roles = Self { ingest: false, apply: false, persist: false, scoreboard: false };
         for role in text.split(',').map(str::trim) {
             match role {
                 "all" => roles = Self::ALL,
                 "ingest" => roles.ingest = true,
+                "apply" => roles.apply = true,
                 "persist" => roles.persist = true,
                 "scoreboard" => roles.scoreboard = true,
-                _ => return Err("must be all, or some of ingest, persist and scoreboard".to_owned()),
+                _ => return Err("must be all, or some of ingest, apply, persist and scoreboard".to_owned()),
             }
         }
         Ok(roles)
@@ -50,7 +53,12 @@ impl std::fmt::Display for Roles {
         if *self == Self::ALL {
             return f.write_str("all");
         }
-        let named = [(self.ingest, "ingest"), (self.persist, "persist"), (self.scoreboard, "scoreboard")];
+        let named = [
+            (self.ingest, "ingest"),
+            (self.apply, "apply"),
+            (self.persist, "persist"),
+            (self.scoreboard, "scoreboard"),
+        ];
         let names: Vec<&str> = named.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
         f.write_str(&names.join(","))
     }
@@ -112,6 +120,19 @@ pub struct ServeSettings {
     pub mongodb_url: Option<String>,
     /// The file that holds that URL.
     pub mongodb_url_file: Option<PathBuf>,
+    /// The log in front of the ranks; absent: submissions go to Redis itself. May hold a password: never to be logged.
+    pub log_url: Option<String>,
+    /// The file that holds that URL.
+    pub log_url_file: Option<PathBuf>,
+    /// The longest that an append to the log is waited for: 100 ms to 10 min, 5 s by default.
+    pub log_timeout: Duration,
+    /// How long entries stay in the log after all that they did is in the store: 0 to 3650 d, 7 d by default.
+    pub log_keep: Duration,
+    /// Bytes that a shard of a new log keeps where the broker cannot cut it at an offset (RabbitMQ): 64 MiB to 16 TiB, 20
+    /// GB by default.
+    pub log_shard_bytes: u64,
+    /// The longest that a submission waits to be applied if its outcome is asked for: 0 to 1 min, 500 ms by default.
+    pub apply_wait: Duration,
     /// What every key in Redis begins with. `hiscore` by default.
     pub redis_prefix: String,
     /// Connections for submissions to each Redis primary: 1 to 64, 2 by default.
@@ -175,6 +196,12 @@ impl Default for ServeSettings {
             redis_url_file: None,
             mongodb_url: None,
             mongodb_url_file: None,
+            log_url: None,
+            log_url_file: None,
+            log_timeout: Duration::from_secs(5),
+            log_keep: Duration::from_secs(7 * 86_400),
+            log_shard_bytes: 20_000_000_000,
+            apply_wait: Duration::from_millis(500),
             redis_prefix: "hiscore".to_owned(),
             redis_connections: 2,
             redis_wait: Duration::from_secs(1),
@@ -214,6 +241,17 @@ impl ServeSettings {
         self.mongodb_url.is_some() || self.mongodb_url_file.is_some()
     }
 
+    /// Whether a log stands in front of the ranks.
+    pub fn has_log(&self) -> bool {
+        self.log_url.is_some() || self.log_url_file.is_some()
+    }
+
+    /// Whether this process does all that there is to do.
+    fn does_all(&self) -> bool {
+        let Roles { ingest, apply, persist, scoreboard } = self.roles;
+        ingest && persist && scoreboard && (apply || !self.has_log())
+    }
+
     /// What no setting is wrong in by itself: every problem says what to change.
     pub(crate) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -228,6 +266,7 @@ impl ServeSettings {
         for (url, file, name) in [
             (&self.redis_url, &self.redis_url_file, "redis-url"),
             (&self.mongodb_url, &self.mongodb_url_file, "mongodb-url"),
+            (&self.log_url, &self.log_url_file, "log-url"),
         ] {
             if url.is_some() && file.is_some() {
                 problems.push(format!("{name} and {name}-file are both given: leave one out"));
@@ -240,7 +279,18 @@ impl ServeSettings {
                     .to_owned(),
             );
         }
-        if self.roles != Roles::ALL && !(self.has_mongodb() && self.has_redis()) {
+        if self.has_log() && !self.has_redis() {
+            problems.push(
+                "log-url is given without redis-url: a log stands in front of a Redis that ranks. Give a redis-url too, \
+                 or leave it out: without one, the data folder's journal is the log"
+                    .to_owned(),
+            );
+        }
+        let applies_alone = Roles { apply: true, ingest: false, persist: false, scoreboard: false };
+        if self.roles == applies_alone && !self.has_log() {
+            problems.push("role apply reads a log: give its log-url".to_owned());
+        }
+        if !(self.does_all() || self.has_mongodb() && self.has_redis()) {
             problems.push(format!(
                 "role {} is one part of a deployment whose parts meet in Redis and MongoDB: give redis-url and \
                  mongodb-url, or run all roles in this process",

@@ -108,8 +108,8 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
 
     Setting {
         name: "role", value: "ROLES", kind: Text, heading: TIERS,
-        help: "What this process does: all, or some of ingest (takes submissions), persist (carries them into the \
-               store) and scoreboard (queries, subscriptions, the page), separated by commas. One role alone needs \
+        help: "What this process does: all, or some of ingest (takes submissions), apply (from the log into Redis), \
+               persist (carries them into the store) and scoreboard (queries, subscriptions, the page), separated by commas. One role alone needs \
                both URLs, since such processes share nothing else.",
         set: |s, text| { s.roles = Roles::parse(text)?; Ok(()) },
         get: |s| Some(s.roles.to_string()),
@@ -140,6 +140,28 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
         set: |s, text| { s.mongodb_url_file = optional(text).map(PathBuf::from); Ok(()) },
         get: |s| Some(s.mongodb_url_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()),
     },
+    Setting {
+        name: "log-url", value: "URL", kind: Text, heading: TIERS,
+        help: "Put this log in front of Redis: kafka://host:port,host:port or amqp://user:password@host:port (RabbitMQ streams), \
+               kafkas:// and amqps:// with TLS. Every process of a deployment needs it.",
+        set: |s, text| { s.log_url = optional(text); Ok(()) },
+        get: |s| Some(s.log_url.clone().unwrap_or_default()),
+    },
+    Setting {
+        name: "log-url-file", value: "FILE", kind: Text, heading: TIERS,
+        help: "A file that holds the log-url, so that no password is in a command line.",
+        set: |s, text| { s.log_url_file = optional(text).map(PathBuf::from); Ok(()) },
+        get: |s| Some(s.log_url_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()),
+    },
+    duration_row!("log-timeout", TIERS, MS * 100, MINUTE * 10, log_timeout,
+        "The longest that an append to the log is waited for."),
+    duration_row!("log-keep", TIERS, Duration::ZERO, HOUR * 87_600, log_keep,
+        "How long entries stay in the log after all that they did is in the store: as old a backup of the store can be \
+         caught up with. Kafka; RabbitMQ keeps log-shard-bytes."),
+    bytes_row!("log-shard-bytes", TIERS, 64 << 20, 16 << 40, log_shard_bytes,
+        "Bytes that each shard of a new RabbitMQ log keeps."),
+    duration_row!("apply-wait", TIERS, Duration::ZERO, MINUTE, apply_wait,
+        "The longest that a submission through the log waits for its outcome, record or rank, if they are selected."),
     Setting {
         name: "redis-prefix", value: "TEXT", kind: Text, heading: TIERS,
         help: "What every key in Redis begins with, so that deployments can share one.",

@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hiscore_faults::servers::{Kafka, RabbitMq};
-use hiscore_log::{Entry, Expect, Log, LogId, LogUrl, Options, Work};
+use hiscore_log::{Entry, Expect, Log, LogId, LogUrl, Options, Told, Work};
 use hiscore_score::{LeaderboardId, PlayerId, Score, Submission, SubmissionId};
 use tokio::task::JoinSet;
 
@@ -155,7 +155,7 @@ fn entry(number: u64, submissions: usize) -> Entry {
             auto_create: false,
         }
     };
-    Entry { origin: 7, number, works: (0..submissions).map(work).collect() }
+    Entry { origin: 7, number, told: Told::default(), works: (0..submissions).map(work).collect() }
 }
 
 /// Kafka's own: what its brokers take at most from one producer in this place.

@@ -22,7 +22,7 @@ pub use contract::{
     Appended, Bounds, Expect, Identity, Log, LogEntry, LogError, LogId, MAX_ENTRY_BYTES, Options, Reader,
     Retention,
 };
-pub use entry::{Entry, EntryError, Work};
+pub use entry::{Entry, EntryError, Told, Work};
 pub use memory::MemoryBroker;
 pub use url::{Broker, InvalidLogUrl, LogUrl};
 

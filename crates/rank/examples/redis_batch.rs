@@ -88,6 +88,7 @@ async fn open(ranks: &RedisRanks) -> Result<(), Box<dyn Error>> {
         stamp: Stamp::ZERO,
         persisted: 0,
         deployment: Deployment { id: "measure".into(), shards: 1, window: 32 },
+        log: None,
     };
     Ok(ranks.open(0, holder, opening).await?)
 }

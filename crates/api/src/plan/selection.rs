@@ -113,6 +113,7 @@ pub(super) fn wanted(payload: &Fields<PayloadField>) -> Wanted {
                 wanted.rank |= record.iter().any(|(_, field)| matches!(field, RecordField::Rank));
             }
             PayloadField::PreviousRank => wanted.previous_rank = true,
+            PayloadField::Outcome => wanted.outcome = true,
             _ => {}
         }
     }
@@ -126,6 +127,7 @@ pub(super) fn bulk_wanted(payload: &Fields<BulkField>) -> Wanted {
         _ => None,
     });
     results.fold(Wanted::default(), |all, one| Wanted {
+        outcome: all.outcome || one.outcome,
         record: all.record || one.record,
         rank: all.rank || one.rank,
         previous_rank: all.previous_rank || one.previous_rank,
@@ -159,14 +161,12 @@ pub(super) fn payload(
                     Ack::Persisted => "PERSISTED",
                 },
             ),
-            PayloadField::Outcome => quoted(
-                out,
-                match accepted.outcome {
-                    Outcome::Improved => "IMPROVED",
-                    Outcome::Unchanged => "UNCHANGED",
-                    Outcome::Duplicate => "DUPLICATE",
-                },
-            ),
+            PayloadField::Outcome => match accepted.outcome {
+                Some(Outcome::Improved) => quoted(out, "IMPROVED"),
+                Some(Outcome::Unchanged) => quoted(out, "UNCHANGED"),
+                Some(Outcome::Duplicate) => quoted(out, "DUPLICATE"),
+                None => out.extend_from_slice(b"null"),
+            },
             PayloadField::UserErrors => out.extend_from_slice(b"[]"),
         }
         Some(())

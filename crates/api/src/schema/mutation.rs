@@ -25,6 +25,7 @@ pub(crate) struct Mutation;
 pub(super) fn wanted(payload: &Lookahead<'_>, ack: Option<Ack>) -> Wanted {
     let record = payload.field("record");
     Wanted {
+        outcome: payload.field("outcome").exists(),
         record: record.exists(),
         rank: record.field("rank").exists(),
         previous_rank: payload.field("previousRank").exists(),

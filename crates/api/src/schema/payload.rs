@@ -83,7 +83,7 @@ impl SubmitScorePayload {
             record: accepted.record.map(|row| Record::new(board, version, row)),
             previous_rank: accepted.previous_rank.map(int).transpose()?,
             ack: Some(accepted.ack.into()),
-            outcome: Some(accepted.outcome.into()),
+            outcome: accepted.outcome.map(Into::into),
             user_errors: Vec::new(),
         })
     }

@@ -224,7 +224,13 @@ impl Service for Model {
                 record.iter_mut().for_each(|row| row.rank = None);
             }
             let ack = wanted.ack.unwrap_or(Ack::Persisted);
-            results.push(Ok(Accepted { outcome, version, record, previous_rank: before, ack }));
+            results.push(Ok(Accepted {
+                outcome: Some(outcome),
+                version,
+                record,
+                previous_rank: before,
+                ack,
+            }));
         }
         drop(guard);
         self.touch();

@@ -8,8 +8,10 @@ use hiscore_config::Roles;
 use hiscore_rank::redis::RedisRanks;
 use parking_lot::Mutex;
 
+use crate::apply::ApplyTools;
 use crate::coalesce::persister::Tools;
-use crate::coalesce::persister::share::Overview;
+use crate::log_link::LogLink;
+use crate::share::Overview;
 
 /// What is looked at.
 pub struct RemoteChecks {
@@ -21,6 +23,10 @@ pub struct RemoteChecks {
     pub waiting_for: Arc<Mutex<Option<String>>>,
     /// The persister's tools, once it runs; never in a process that persists nothing.
     pub tools: std::sync::OnceLock<Arc<Tools>>,
+    /// The log, if there is one.
+    pub link: Option<Arc<LogLink>>,
+    /// Who applies it, in a process that does.
+    pub applier: Option<Arc<ApplyTools>>,
     /// What it sees.
     pub overview: Arc<Mutex<Overview>>,
     /// Set when the process is told to stop.
@@ -59,6 +65,7 @@ impl Health for RemoteChecks {
                 detail: if stopping { "shutting down" } else { "yes" }.into(),
             },
         ];
+        checks.extend(self.log());
         if let Some(tools) = self.tools.get() {
             let overview = self.overview.lock();
             let open = overview.looks.values().filter(|look| look.open).count();
@@ -75,6 +82,33 @@ impl Health for RemoteChecks {
                 detail: match tools.pace.failing() {
                     None => format!("{dirty} records dirty"),
                     Some(why) => format!("{dirty} records dirty, the store fails: {why}"),
+                },
+            });
+        }
+        checks
+    }
+}
+
+impl RemoteChecks {
+    fn log(&self) -> Vec<Check> {
+        let Some(link) = &self.link else { return Vec::new() };
+        let waiting = link.waiting_for();
+        let mut checks = vec![Check {
+            name: "log",
+            ok: waiting.is_none() || !(self.roles.ingest || self.roles.apply),
+            detail: waiting.map_or_else(|| "open".to_owned(), |why| format!("waiting: {why}")),
+        }];
+        if let Some(applier) = &self.applier {
+            let states = applier.states.lock().clone();
+            let lag: u64 = states.values().map(|state| state.lag).sum();
+            let stopped = states.iter().find_map(|(shard, state)| Some((shard, state.stopped.as_ref()?)));
+            checks.push(Check {
+                name: "apply",
+                // Submissions are safe in the log, and players are shown what was applied.
+                ok: stopped.is_none(),
+                detail: match stopped {
+                    None => format!("{} shards are applied here, {lag} entries behind", states.len()),
+                    Some((shard, why)) => format!("shard {shard} is not applied any further: {why}"),
                 },
             });
         }

@@ -1,12 +1,14 @@
 //! What the stages count, in base units (seconds, bytes), under `hiscore_`.
 
 mod embedded;
+mod log;
 mod persist;
 mod submit;
 
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 pub use embedded::{CommitMetrics, FunnelMetrics, Gauges};
+pub use log::{ApplyMetrics, LogGauges, LogMetrics};
 pub use persist::{PersistMetrics, RemoteGauges};
 pub use submit::SubmitMetrics;
 

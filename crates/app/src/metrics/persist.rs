@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::seconds;
-use crate::coalesce::persister::share::Overview;
+use crate::share::Overview;
 
 /// What a persister counts. Submissions (`hiscore_submissions_total` of all `ingest`) over `written` is how many updates
 /// one write into the store carries.

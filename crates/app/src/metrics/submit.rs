@@ -18,18 +18,24 @@ impl SubmitMetrics {
     /// Registers them.
     pub fn new(registry: &mut Registry) -> Self {
         let submissions = Family::<Labels, Counter>::default();
-        registry.register("hiscore_submissions", "Submissions judged, by outcome", submissions.clone());
+        registry.register(
+            "hiscore_submissions",
+            "Submissions by outcome; logged: acknowledged before they were judged",
+            submissions.clone(),
+        );
         Self { submissions }
     }
 
     /// What came of submissions.
     pub fn submitted(&self, results: &[Result<Accepted, Rejected>]) {
-        let (mut improved, mut unchanged, mut duplicate, mut refused, mut trouble) = (0, 0, 0, 0, 0);
+        let (mut improved, mut unchanged, mut duplicate, mut logged) = (0, 0, 0, 0);
+        let (mut refused, mut trouble) = (0, 0);
         for result in results {
             *match result {
-                Ok(Accepted { outcome: Outcome::Improved, .. }) => &mut improved,
-                Ok(Accepted { outcome: Outcome::Unchanged, .. }) => &mut unchanged,
-                Ok(Accepted { outcome: Outcome::Duplicate, .. }) => &mut duplicate,
+                Ok(Accepted { outcome: Some(Outcome::Improved), .. }) => &mut improved,
+                Ok(Accepted { outcome: Some(Outcome::Unchanged), .. }) => &mut unchanged,
+                Ok(Accepted { outcome: Some(Outcome::Duplicate), .. }) => &mut duplicate,
+                Ok(Accepted { outcome: None, .. }) => &mut logged,
                 Err(Rejected::Refused(_)) => &mut refused,
                 Err(Rejected::Trouble(
                     Trouble::Unavailable(_) | Trouble::Ambiguous(_) | Trouble::Internal(_),
@@ -40,6 +46,7 @@ impl SubmitMetrics {
             ("improved", improved),
             ("unchanged", unchanged),
             ("duplicate", duplicate),
+            ("logged", logged),
             ("refused", refused),
             ("trouble", trouble),
         ] {

@@ -27,8 +27,13 @@ fn shown(id: &LeaderboardId, view: &BoardView) -> Board {
         id: id.clone(),
         leaderboard: view.leaderboard,
         total: view.total,
-        state: RankState::Exact,
-        revision: format!("{}.{}", view.leaderboard.version, view.revision),
+        state: if view.warming { RankState::Warming } else { RankState::Exact },
+        revision: format!(
+            "{}.{}{}",
+            view.leaderboard.version,
+            view.revision,
+            if view.warming { ".warming" } else { "" }
+        ),
     }
 }
 
@@ -37,7 +42,8 @@ fn page_of(view: PageView) -> Page {
     let rows = view.rows.into_iter().filter_map(|(placed, record)| {
         (least, most) = (least.min(placed.rank), most.max(placed.rank));
         let live = record.live?;
-        Some(Row { player: placed.player, rank: Some(placed.rank), live, updated: record.updated })
+        let rank = (!view.board.warming).then_some(placed.rank);
+        Some(Row { player: placed.player, rank, live, updated: record.updated })
     });
     let rows: Vec<Row> = rows.collect();
     Page {

@@ -6,13 +6,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use hiscore_api::ApiParts;
 use hiscore_api::service::{Health, Service};
 use hiscore_config::ServeSettings;
-use hiscore_rank::redis::{Deployment, Options as RedisOptions, RedisRanks, RedisUrl};
+use hiscore_log::LogUrl;
+use hiscore_rank::redis::{Deployment, Options as RedisOptions, RedisRanks, RedisUrl, Trade};
 use hiscore_store::Store;
 use hiscore_store::embedded::Kept;
 use hiscore_store::mongo::{MongoOptions, MongoStore};
@@ -24,21 +26,30 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ServeError, bind, limits};
+use crate::apply::ApplyTools;
 use crate::coalesce::persister::pace::Pace;
-use crate::coalesce::persister::share::{Overview, Share};
+use crate::coalesce::persister::shard::ShardLoop;
 use crate::coalesce::persister::{PersistOptions, Tools};
-use crate::deployment::{self, find, secret_of};
-use crate::direct::Direct;
+use crate::deployment::{self, Mismatch, find, is_logged, secret_of};
+use crate::direct::{Direct, Way};
 use crate::health::RemoteChecks;
 use crate::listen;
-use crate::metrics::{PersistMetrics, RemoteGauges, SubmitMetrics};
+use crate::log_link::{LinkOptions, LogLink};
+use crate::metrics::{ApplyMetrics, LogGauges, LogMetrics, PersistMetrics, RemoteGauges, SubmitMetrics};
 use crate::scoreboard::boards::Boards;
 use crate::scoreboard::live::Live;
 use crate::scoreboard::remote::Remote;
 use crate::scoreboard::source::Source;
 use crate::scoreboard::stored::Stored;
+use crate::share::{Overview, Share, Terms};
+use crate::submit::logged::LogSubmitter;
 use crate::submit::remote::Submitter;
+use crate::submit::verdicts::Verdicts;
 use crate::submit::waiting::Waiting;
+
+/// How soon a persister notices that somebody waits for the store (looks at 32 shards at rest take 2 % of a core of Redis); how soon an applier that a shard was opened or went back.
+const PERSISTER_LOOK: Duration = Duration::from_millis(50);
+const APPLIER_LOOK: Duration = Duration::from_millis(250);
 
 /// A server with its address bound and its URLs understood.
 pub struct DirectServer {
@@ -51,6 +62,7 @@ pub struct DirectServer {
 /// What runs besides HTTP.
 struct Running {
     tasks: TaskTracker,
+    applier: Option<tokio::task::JoinHandle<()>>,
     persister: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -97,9 +109,12 @@ impl DirectServer {
             Arc::new(Remote::new(Arc::clone(&ranks), Stored::new(Arc::clone(&store)), Arc::clone(&boards)));
         let live =
             Live::new(Arc::clone(&remote) as Arc<dyn Source>, settings.live_interval, close_sockets.clone());
-        let service = Arc::new(Direct {
-            roles: settings.roles,
-            submitter: Submitter {
+        let log_url = log_url(&settings)?;
+        let link = log_url.as_ref().map(|_| Arc::<LogLink>::default());
+        let origin = getrandom::u64().map_err(system)?;
+        let verdicts = Arc::new(Verdicts::new(Arc::clone(&ranks), origin));
+        let submitter = match &link {
+            None => Way::Redis(Submitter {
                 ranks: Arc::clone(&ranks),
                 waiting: Arc::clone(&waiting),
                 boards: Arc::clone(&boards),
@@ -107,7 +122,37 @@ impl DirectServer {
                 auto_create: settings.auto_create,
                 max_leaderboards: settings.max_leaderboards,
                 metrics: submit_metrics,
-            },
+            }),
+            Some(link) => Way::Log(LogSubmitter {
+                link: Arc::clone(link),
+                ranks: Arc::clone(&ranks),
+                origin,
+                numbers: AtomicU64::new(0),
+                verdicts: Arc::clone(&verdicts),
+                waiting: Arc::clone(&waiting),
+                boards: Arc::clone(&boards),
+                remote: Arc::clone(&remote),
+                ack_timeout: settings.ack_timeout,
+                apply_wait: settings.apply_wait,
+                auto_create: settings.auto_create,
+                max_leaderboards: settings.max_leaderboards,
+                metrics: submit_metrics,
+                log_metrics: LogMetrics::new(&mut registry),
+            }),
+        };
+        let applier = link.as_ref().filter(|_| settings.roles.apply).map(|link| {
+            Arc::new(ApplyTools {
+                ranks: Arc::clone(&ranks),
+                link: Arc::clone(link),
+                works: settings.persist_batch.min(1_000),
+                metrics: ApplyMetrics::new(&mut registry),
+                states: Mutex::default(),
+            })
+        });
+        registry.register_collector(Box::new(LogGauges { link: link.clone(), applier: applier.clone() }));
+        let service = Arc::new(Direct {
+            roles: settings.roles,
+            submitter,
             remote,
             live: Arc::clone(&live),
             waiting_for: Arc::clone(&waiting_for),
@@ -117,6 +162,8 @@ impl DirectServer {
             ranks: Arc::clone(&ranks),
             waiting_for: Arc::clone(&waiting_for),
             tools: OnceLock::new(),
+            link: link.clone(),
+            applier: applier.clone(),
             overview: Arc::clone(&overview),
             stopping: AtomicBool::new(false),
         });
@@ -145,12 +192,22 @@ impl DirectServer {
                 return Ok(());
             }
         };
+        if link.is_none() && is_logged(&ranks, store.as_ref(), settings.shards).await {
+            return Err(Mismatch::Logged.into());
+        }
         // Only the first call sets it, and this is the first.
         let _ = cursor_secret.set(secret_of(&found.id));
 
         let stop_tasks = CancellationToken::new();
-        let mut running = Running { tasks: TaskTracker::new(), persister: None };
+        let mut running = Running { tasks: TaskTracker::new(), applier: None, persister: None };
         running.tasks.spawn(waiting.run(stop_tasks.clone()));
+        if let (Some(link), Some(url)) = (&link, log_url) {
+            let options = link_options(&settings, url, &found);
+            let connecting =
+                Arc::clone(link).connect(options, Arc::clone(&ranks), Arc::clone(&store), stop_tasks.clone());
+            running.tasks.spawn(connecting);
+            running.tasks.spawn(Arc::clone(&verdicts).run(stop_tasks.clone()));
+        }
         running.tasks.spawn(Arc::clone(&boards).follow(
             Arc::clone(&ranks),
             Arc::clone(&store),
@@ -160,6 +217,19 @@ impl DirectServer {
         running.tasks.spawn(live.run());
         running.tasks.close();
         let stop_persisting = CancellationToken::new();
+        let terms = |trade, look| Terms {
+            ranks: Arc::clone(&ranks),
+            trade,
+            holder: holder(&wanted.id),
+            lease: settings.lease_time,
+            shards: settings.shards,
+            look,
+        };
+        if let Some(applier) = applier {
+            let begin = move |shard, seen, stop| applier.begin(shard, seen, stop);
+            let share = Share::new(terms(Trade::Apply, APPLIER_LOOK), begin, Arc::default());
+            running.applier = Some(tokio::spawn(share.run(stop_tasks.clone(), settings.shutdown_timeout)));
+        }
         if let Some(metrics) = persist_metrics {
             let tools = Arc::new(Tools {
                 ranks: Arc::clone(&ranks),
@@ -168,9 +238,13 @@ impl DirectServer {
                 holder: holder(&wanted.id),
                 pace: Pace::default(),
                 metrics,
+                link: link.clone(),
             });
             let _ = checks.tools.set(Arc::clone(&tools));
-            let share = Share::new(tools, overview);
+            let begin = move |shard, seen, stop| {
+                tokio::spawn(ShardLoop { tools: Arc::clone(&tools), shard, seen, stop }.run())
+            };
+            let share = Share::new(terms(Trade::Persist, PERSISTER_LOOK), begin, overview);
             running.persister =
                 Some(tokio::spawn(share.run(stop_persisting.clone(), settings.shutdown_timeout)));
         }
@@ -193,12 +267,20 @@ impl DirectServer {
         }
         stop_tasks.cancel();
         stop_persisting.cancel();
+        if let Some(applier) = running.applier
+            && applier.await.is_err()
+        {
+            return Err(ServeError::Died("applier"));
+        }
         if let Some(persister) = running.persister
             && persister.await.is_err()
         {
             return Err(ServeError::Died("persister"));
         }
         running.tasks.wait().await;
+        if let Some(link) = &link {
+            link.close().await;
+        }
         ranks.close().await;
         tracing::info!("stopped");
         Ok(())
@@ -246,6 +328,26 @@ fn redis_options(settings: &ServeSettings, url: RedisUrl) -> RedisOptions {
     }
 }
 
+fn log_url(settings: &ServeSettings) -> Result<Option<LogUrl>, ServeError> {
+    if !settings.has_log() {
+        return Ok(None);
+    }
+    let text = url("log-url", settings.log_url.as_ref(), settings.log_url_file.as_ref())?;
+    let url: Result<LogUrl, _> = text.parse();
+    url.map(Some).map_err(|error| ServeError::Url { setting: "log-url", why: error.to_string() })
+}
+
+fn link_options(settings: &ServeSettings, url: LogUrl, deployment: &Deployment) -> LinkOptions {
+    LinkOptions {
+        url,
+        deployment: deployment.id.clone(),
+        shards: deployment.shards,
+        timeout: settings.log_timeout,
+        max_in_flight: usize::try_from(settings.max_pending_bytes).unwrap_or(usize::MAX),
+        shard_bytes: settings.log_shard_bytes,
+    }
+}
+
 fn persist_options(settings: &ServeSettings, deployment: Deployment) -> PersistOptions {
     PersistOptions {
         lease: settings.lease_time,
@@ -253,6 +355,7 @@ fn persist_options(settings: &ServeSettings, deployment: Deployment) -> PersistO
         rows: settings.persist_batch,
         bytes: usize::try_from(settings.persist_bytes).unwrap_or(usize::MAX),
         deployment,
+        keep: settings.log_keep,
     }
 }
 

@@ -261,7 +261,13 @@ fn show_row(
         let rank = if wanted.rank { index.rank(&key.player) } else { None };
         Some(Row { player: key.player, rank, live: record.live.clone()?, updated: record.updated })
     });
-    Accepted { outcome, version: key.version, record: shown, previous_rank, ack: Ack::Persisted }
+    Accepted {
+        outcome: Some(outcome),
+        version: key.version,
+        record: shown,
+        previous_rank,
+        ack: Ack::Persisted,
+    }
 }
 
 /// An answer that is ready.

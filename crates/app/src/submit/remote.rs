@@ -36,11 +36,14 @@ fn trouble(error: &CallError) -> Trouble {
     match error {
         CallError::Unavailable(_) | CallError::Fenced { .. } => Trouble::Unavailable(error.to_string()),
         CallError::Ambiguous(_) => Trouble::Ambiguous(error.to_string()),
-        CallError::LeaseLost { .. } | CallError::Invalid(_) => Trouble::Internal(error.to_string()),
+        CallError::Behind { .. }
+        | CallError::OtherLog { .. }
+        | CallError::LeaseLost { .. }
+        | CallError::Invalid(_) => Trouble::Internal(error.to_string()),
     }
 }
 
-fn board_error(refused: &Refused) -> BoardError {
+pub(super) fn board_error(refused: &Refused) -> BoardError {
     match refused {
         Refused::NotFound => BoardError::NotFound,
         Refused::AlreadyExists => BoardError::AlreadyExists,
@@ -211,7 +214,7 @@ impl Submitter {
         });
         let shard = self.ranks.shard_of(id);
         let deadline = began + self.ack_timeout;
-        match self.waiting.wait(shard, reply.epoch, changes.collect(), deadline).await {
+        match self.waiting.wait(shard, reply.era, changes.collect(), deadline).await {
             Waited::Persisted => Ok(Ack::Persisted),
             Waited::NotYet => Ok(lower),
             Waited::Unknown => Err(BoardError::Trouble(Trouble::Ambiguous(
@@ -224,7 +227,7 @@ impl Submitter {
 fn accepted(done: Submitted, player: PlayerId, ack: Ack, wanted: Wanted) -> Accepted {
     let record = done.record.filter(|_| wanted.record);
     Accepted {
-        outcome: done.outcome,
+        outcome: Some(done.outcome),
         version: done.version,
         record: record.map(|(live, updated)| Row { player, rank: done.rank, live, updated }),
         previous_rank: done.previous_rank,

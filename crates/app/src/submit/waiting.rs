@@ -36,7 +36,7 @@ pub enum Waited {
 #[derive(Debug)]
 struct Waiter {
     shard: u16,
-    epoch: u32,
+    era: u32,
     changes: Vec<(RecordKey, u64)>,
     answer: oneshot::Sender<Waited>,
     /// Whether Redis said with the last look that it still has it.
@@ -57,19 +57,19 @@ impl Waiting {
         Self { ranks, arrived: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Waits until these changes, judged in `epoch`, are in the store, not beyond `deadline`. Dropping the future gives up
+    /// Waits until these changes, judged in `era`, are in the store, not beyond `deadline`. Dropping the future gives up
     /// the place.
     pub async fn wait(
         &self,
         shard: u16,
-        epoch: u32,
+        era: u32,
         changes: Vec<(RecordKey, u64)>,
         deadline: Instant,
     ) -> Waited {
         let (answer, answered) = oneshot::channel();
         // They were just judged there.
         let seen = Arc::new(AtomicBool::new(true));
-        self.arrived.lock().push(Waiter { shard, epoch, changes, answer, seen: Arc::clone(&seen) });
+        self.arrived.lock().push(Waiter { shard, era, changes, answer, seen: Arc::clone(&seen) });
         self.wake.notify_one();
         match tokio::time::timeout_at(deadline, answered).await {
             // The task ends only with the process.
@@ -98,9 +98,9 @@ impl Waiting {
             waiters.retain(|waiter| !waiter.answer.is_closed());
             let mut groups: HashMap<(u16, u32), Vec<Waiter>> = HashMap::new();
             for waiter in waiters.drain(..) {
-                groups.entry((waiter.shard, waiter.epoch)).or_default().push(waiter);
+                groups.entry((waiter.shard, waiter.era)).or_default().push(waiter);
             }
-            let asked = groups.into_iter().map(|((shard, epoch), group)| self.ask(shard, epoch, group));
+            let asked = groups.into_iter().map(|((shard, era), group)| self.ask(shard, era, group));
             for left in futures_util::future::join_all(asked).await {
                 waiters.extend(left);
             }
@@ -108,11 +108,11 @@ impl Waiting {
     }
 
     /// Asks about those of one shard, tells who need not wait any more, and returns the others.
-    async fn ask(&self, shard: u16, epoch: u32, mut group: Vec<Waiter>) -> Vec<Waiter> {
+    async fn ask(&self, shard: u16, era: u32, mut group: Vec<Waiter>) -> Vec<Waiter> {
         let changes: Vec<_> = group.iter().flat_map(|waiter| waiter.changes.iter().cloned()).collect();
         let mut answers = Vec::with_capacity(changes.len());
         for chunk in changes.chunks(ASKED_AT_ONCE) {
-            match self.ranks.persisted(shard, epoch, chunk).await {
+            match self.ranks.persisted(shard, era, chunk).await {
                 Ok(part) => answers.extend(part),
                 // Redis is away or being reconciled: who waits goes on waiting, to its own time-out.
                 Err(_) => {

@@ -4,7 +4,7 @@ use hiscore_score::leaderboard::{Operator, Rules, SortOrder};
 use hiscore_score::{LeaderboardId, Metadata, PlayerId, Score, Submission, SubmissionKey};
 
 use super::bytes::Reader;
-use super::{Entry, EntryError, VERSION, Work, flag, kind};
+use super::{Entry, EntryError, Told, VERSION, Work, flag, kind};
 
 /// The checksum.
 const CRC: usize = 4;
@@ -26,6 +26,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
     }
     let origin = u64::from_le_bytes(reader.array()?);
     let number = reader.u64()?;
+    let told = told(reader.u8()?)?;
     let count = usize::try_from(reader.u64()?).unwrap_or(usize::MAX);
     if count > reader.left() / LEAST_WORK {
         return Err(EntryError::Corrupt("more works than bytes for them"));
@@ -38,7 +39,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Entry, EntryError> {
     if reader.left() > 0 {
         return Err(EntryError::Corrupt("bytes left over"));
     }
-    Ok(Entry { origin, number, works })
+    Ok(Entry { origin, number, told, works })
+}
+
+fn told(bits: u8) -> Result<Told, EntryError> {
+    if bits > 15 {
+        return Err(EntryError::Newer(format!("something that is to be told ({bits:#04x})")));
+    }
+    let has = |bit: u8| bits & bit != 0;
+    Ok(Told { outcome: has(1), record: has(2), rank: has(4), previous_rank: has(8) })
 }
 
 fn work(reader: &mut Reader<'_>, before: Option<&LeaderboardId>) -> Result<Work, EntryError> {

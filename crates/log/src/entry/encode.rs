@@ -4,17 +4,20 @@ use hiscore_score::leaderboard::{Operator, SortOrder};
 use hiscore_score::{LeaderboardId, Score, Submission};
 
 use super::bytes::{put_i64, put_text, put_u64};
-use super::{Entry, VERSION, Work, flag, kind};
+use super::{Entry, Told, VERSION, Work, flag, kind};
 use crate::MAX_ENTRY_BYTES;
 
-/// Version, origin, the longest number and count, and the checksum.
-const FRAME: usize = 1 + 8 + 10 + 10 + 4;
+/// Version, origin, what is told, the longest number and count, and the checksum.
+const FRAME: usize = 1 + 8 + 1 + 10 + 10 + 4;
 
 pub(super) fn encode(entry: &Entry) -> Vec<u8> {
     let mut out = Vec::with_capacity(FRAME + entry.works.len() * 96);
     out.push(VERSION);
     out.extend_from_slice(&entry.origin.to_le_bytes());
     put_u64(&mut out, entry.number);
+    let Told { outcome, record, rank, previous_rank } = entry.told;
+    let told = [outcome, record, rank, previous_rank];
+    out.push(told.iter().rev().fold(0, |bits, bit| bits << 1 | u8::from(*bit)));
     put_u64(&mut out, entry.works.len() as u64);
     let mut before = None;
     for work in &entry.works {

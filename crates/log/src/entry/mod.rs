@@ -3,7 +3,7 @@
 //! # The format
 //!
 //! ```text
-//! entry    = version:u8(1) origin:u64 number:varint works:varint work* crc:u32
+//! entry    = version:u8(1) origin:u64 number:varint told:u8 works:varint work* crc:u32
 //! work     = kind:u8 flags:u8 [board:text unless SAME_BOARD] body
 //! body     = submit(1): player:text score:zigzag [subscore:zigzag] [metadata:text] [key]
 //!          | delete(2): player:text
@@ -13,7 +13,8 @@
 //! text     = bytes:varint, so many bytes of UTF-8
 //! ```
 //!
-//! Fixed numbers are little endian, varints LEB128. `crc` is the CRC-32 of everything before it. There is no time in it:
+//! `told` is what the origin waits to be told, in bits: 1 the outcomes, and with each 2 the record, 4 the rank, 8 the rank
+//! before; it has no bearing on what is judged. Fixed numbers are little endian, varints LEB128. `crc` is the CRC-32 of everything before it. There is no time in it:
 //! the clock of whoever submits is not to be trusted, and the log gives every entry a time of its own
 //! ([`LogEntry::time_ms`](crate::LogEntry::time_ms)).
 //!
@@ -71,8 +72,23 @@ pub struct Entry {
     pub origin: u64,
     /// Which of the origin's entries it is; with the index of a work, what a verdict is found by.
     pub number: u64,
+    /// What the origin waits to be told when it is applied.
+    pub told: Told,
     /// What is to be judged, in this order. All boards are of one shard.
     pub works: Vec<Work>,
+}
+
+/// What whoever appended an entry waits to be told: nothing, if none of it is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Told {
+    /// The outcome of each work.
+    pub outcome: bool,
+    /// With the record after it.
+    pub record: bool,
+    /// With the rank after it.
+    pub rank: bool,
+    /// With the rank before it.
+    pub previous_rank: bool,
 }
 
 /// One thing to be judged when it is applied.

@@ -4,7 +4,7 @@ use hiscore_score::leaderboard::{Operator, Rules, SortOrder};
 use hiscore_score::{LeaderboardId, Metadata, PlayerId, Score, Submission, SubmissionKey};
 use proptest::prelude::*;
 
-use super::{Entry, EntryError, Work, pack};
+use super::{Entry, EntryError, Told, Work, pack};
 use crate::MAX_ENTRY_BYTES;
 
 fn ids() -> impl Strategy<Value = String> {
@@ -51,8 +51,14 @@ fn works() -> impl Strategy<Value = Work> {
 }
 
 fn entries() -> impl Strategy<Value = Entry> {
-    (any::<u64>(), any::<u64>(), prop::collection::vec(works(), 0..8))
-        .prop_map(|(origin, number, works)| Entry { origin, number, works })
+    let told = any::<[bool; 4]>().prop_map(|[outcome, record, rank, previous_rank]| Told {
+        outcome,
+        record,
+        rank,
+        previous_rank,
+    });
+    (any::<u64>(), any::<u64>(), told, prop::collection::vec(works(), 0..8))
+        .prop_map(|(origin, number, told, works)| Entry { origin, number, told, works })
 }
 
 /// Content with the checksum that belongs to it.
@@ -73,7 +79,8 @@ fn simple() -> Entry {
     let submission = Submission::new(Score::new(7).unwrap(), Score::ZERO, None, None);
     let player = PlayerId::new("ann").unwrap();
     let works = vec![Work::Submit { board, player, submission, auto_create: false }];
-    Entry { origin: 0x0102_0304_0506_0708, number: 9, works }
+    let told = Told { rank: true, ..Told::default() };
+    Entry { origin: 0x0102_0304_0506_0708, number: 9, told, works }
 }
 
 proptest! {
@@ -137,7 +144,7 @@ proptest! {
         let works: Vec<Work> = works.iter().cycle().take(works.len() * times).cloned().collect();
         let packs = pack(works.clone());
         for pack in &packs {
-            let entry = Entry { origin: u64::MAX, number: u64::MAX, works: pack.clone() };
+            let entry = Entry { origin: u64::MAX, number: u64::MAX, told: Told::default(), works: pack.clone() };
             prop_assert!(!pack.is_empty() && entry.encode().len() <= MAX_ENTRY_BYTES);
         }
         prop_assert_eq!(packs.concat(), works);
@@ -148,7 +155,7 @@ proptest! {
 fn the_bytes_never_change() {
     let bytes = simple().encode();
     let known =
-        [1, 8, 7, 6, 5, 4, 3, 2, 1, 9, 1, 1, 0, 5, b'd', b'a', b'i', b'l', b'y', 3, b'a', b'n', b'n', 14];
+        [1, 8, 7, 6, 5, 4, 3, 2, 1, 9, 4, 1, 1, 0, 5, b'd', b'a', b'i', b'l', b'y', 3, b'a', b'n', b'n', 14];
     assert_eq!(bytes[..bytes.len() - 4], known);
     assert_eq!(bytes[bytes.len() - 4..], crc32fast::hash(&known).to_le_bytes());
 }
@@ -160,16 +167,16 @@ fn what_is_newer_stops_and_says_so() {
         bytes[at] = byte;
         Entry::decode(&sealed(bytes))
     };
-    // The version, the kind and the flags of the first work.
-    for (at, byte) in [(0, 2), (11, 5), (12, 128), (12, 64)] {
+    // The version, what is told, the kind and the flags of the first work.
+    for (at, byte) in [(0, 2), (10, 16), (12, 5), (13, 128), (13, 64)] {
         assert!(matches!(newer(at, byte), Err(EntryError::Newer(_))), "byte {at} as {byte}");
     }
-    assert_eq!(newer(12, 1), Err(EntryError::Corrupt("the same board as none")));
+    assert_eq!(newer(13, 1), Err(EntryError::Corrupt("the same board as none")));
 }
 
 #[test]
 fn a_count_beyond_the_bytes_takes_no_memory() {
-    let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     bytes.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     assert_eq!(Entry::decode(&sealed(bytes)), Err(EntryError::Corrupt("more works than bytes for them")));
 }

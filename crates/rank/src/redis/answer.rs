@@ -74,6 +74,8 @@ pub(super) fn fields(value: Value, shard: u16) -> Result<Fields, CallError> {
         b"REPLICA" => Err(CallError::Unavailable(
             "this Redis is no primary any more, or its Cluster is moving the shard to another".into(),
         )),
+        b"BEHIND" => Err(CallError::Behind { shard, applied: u64::try_from(fields.signed()?).ok() }),
+        b"NOLOG" => Err(CallError::OtherLog { shard, name: fields.text()? }),
         b"NOBOARD" => {
             Err(CallError::Invalid("a record was to be installed on an unknown leaderboard".into()))
         }

@@ -63,8 +63,8 @@ pub struct Request {
 pub struct Reply {
     /// One for each work, in its order.
     pub results: Vec<Result<Done, Refused>>,
-    /// The epoch that it was judged in.
-    pub epoch: u32,
+    /// The era that it was judged in: that of the positions in the results. It is the epoch, where no log stands in front.
+    pub era: u32,
     /// How many replicas have it for sure (what `WAIT` counted); 0 if none was asked for.
     pub replicas: u32,
 }
@@ -142,6 +142,22 @@ pub enum CallError {
         /// Which.
         shard: u16,
     },
+    /// The shard has applied less of the log than the caller believes: it went back, or was emptied. Go on from there.
+    #[error("shard {shard} has applied the log up to {applied:?} only")]
+    Behind {
+        /// Which.
+        shard: u16,
+        /// The last offset that is applied.
+        applied: Option<u64>,
+    },
+    /// The shard is not (yet) behind this log: a persister opens it there once it has carried away what came before.
+    #[error("shard {shard} has not joined the log yet")]
+    OtherLog {
+        /// Which.
+        shard: u16,
+        /// The log that it is behind; empty: none.
+        name: String,
+    },
     /// What answers is no Redis that we can work with, or holds what we cannot read. An operator must look.
     #[error("{0}")]
     Invalid(String),
@@ -156,6 +172,8 @@ pub struct BoardView {
     pub total: u64,
     /// The sequence of the last change of an order or a score.
     pub revision: u64,
+    /// What the log has is still being applied, up to where it was when the shard was opened: ranks cannot be told.
+    pub warming: bool,
 }
 
 /// Rows of a season, all of one moment.
@@ -217,6 +235,36 @@ pub struct Look {
     pub deployment: Option<Deployment>,
     /// Bytes that Redis uses, and may use (0: no limit).
     pub memory: (u64, u64),
+    /// Who applies the log to it, if the lease has not expired.
+    pub applier: Option<String>,
+    /// Where it is in the log, if one stands in front of it.
+    pub log: Option<LogLook>,
+}
+
+/// Where a shard is in its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLook {
+    /// Which log.
+    pub name: String,
+    /// The era of all positions that come from it.
+    pub era: u32,
+    /// The last offset that was applied; `None`: nothing yet.
+    pub applied: Option<u64>,
+    /// The size of all entries that were applied here since the log was opened here.
+    pub bytes: u64,
+    /// The offset up to which all is in the store, and the size of the entries up to there, as `bytes`.
+    pub persisted: Option<(u64, u64)>,
+    /// The end of the log was not reached yet since the shard was opened.
+    pub warming: bool,
+}
+
+/// Who shares out shards among themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Trade {
+    /// Persisters.
+    Persist,
+    /// Who applies a log.
+    Apply,
 }
 
 /// Which deployment a shard is of.
@@ -241,6 +289,10 @@ pub struct BoardState {
     pub position: Position,
 }
 
+/// What a claimed board is confirmed by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardMark(pub(super) Vec<u8>);
+
 /// What was moved from dirty to in flight, with the states at that moment.
 #[derive(Debug, Clone, Default)]
 pub struct Claim {
@@ -254,12 +306,14 @@ pub struct Claim {
     pub stamp: Stamp,
     /// Records, each with its first sequence that is not in the store.
     pub rows: Vec<(u64, RecordKey, Record)>,
-    /// Boards, likewise.
-    pub boards: Vec<(u64, BoardState)>,
+    /// Boards, likewise, none twice.
+    pub boards: Vec<(u64, BoardMark, BoardState)>,
     /// Whether more is dirty.
     pub more: bool,
     /// Its number: only the last claim of a shard can be confirmed.
     pub number: u64,
+    /// An offset of the log, all of which up to there is in the store once the watermark is reached, and the stamp after it.
+    pub place: Option<(u64, Stamp)>,
 }
 
 /// What was confirmed by the store, and so leaves flight.
@@ -269,8 +323,8 @@ pub struct Confirmed<'a> {
     pub claim: u64,
     /// Records, each with its first sequence as claimed.
     pub rows: &'a [(u64, RecordKey)],
-    /// Boards, likewise.
-    pub boards: &'a [(u64, LeaderboardId)],
+    /// Boards, likewise, each as claimed.
+    pub boards: &'a [(u64, BoardMark)],
     /// The watermark that the store has now.
     pub watermark: u64,
 }
@@ -308,6 +362,24 @@ pub struct Opening {
     pub persisted: u64,
     /// What the shard is of from now on.
     pub deployment: Deployment,
+    /// The log in front of it, if there is one.
+    pub log: Option<OpenLog>,
+}
+
+/// Where a shard that is opened goes on in its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenLog {
+    /// Which log: see [`log_name`].
+    pub name: String,
+    /// The era of all positions that come from it.
+    pub era: u32,
+    /// The offset that is applied (`None`: the beginning) and the stamp after it; or where Redis is already.
+    pub from: Option<(Option<u64>, Stamp)>,
+}
+
+/// What Redis calls a log.
+pub fn log_name(generation: u32, id: &str) -> String {
+    format!("{generation}:{id}")
 }
 
 /// Whether a state is in the store yet.

@@ -268,6 +268,10 @@ pub(super) fn take_mark(bytes: &[u8]) -> Result<Mark, Garbled> {
     let mut take = Take(bytes);
     match take.u8()? {
         b'b' => Ok(Mark::Board(leaderboard_id(take.rest())?)),
+        b'o' => {
+            take.u32()?;
+            Ok(Mark::Board(leaderboard_id(take.rest())?))
+        }
         b'r' => {
             let version = take.u32()?;
             let length = take.u8()?.into();

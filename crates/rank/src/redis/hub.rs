@@ -29,6 +29,7 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(50), Duration::fro
 pub(super) struct Node {
     pub(super) reads: Channel,
     pub(super) control: Channel,
+    pub(super) applies: Channel,
     lanes: Vec<Arc<Queue>>,
     replicas: Arc<AtomicU32>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -109,7 +110,17 @@ impl Hub {
     /// Calls on the connection for persisters, which submissions are not in front of, nor behind.
     pub(super) async fn control(&self, shard: u16, command: Cmd) -> Result<Value, CallError> {
         let node = self.node_of(shard)?;
-        let answers = node.control.call(vec![command], None, &self.library, self.options.timeout).await;
+        self.call(&node.control, command).await
+    }
+
+    /// Calls on the connection for those who apply a log.
+    pub(super) async fn apply(&self, shard: u16, command: Cmd) -> Result<Value, CallError> {
+        let node = self.node_of(shard)?;
+        self.call(&node.applies, command).await
+    }
+
+    async fn call(&self, channel: &Channel, command: Cmd) -> Result<Value, CallError> {
+        let answers = channel.call(vec![command], None, &self.library, self.options.timeout).await;
         let answer = answers.and_then(|mut answers| answers.pop().unwrap_or(Ok(Value::Nil)));
         answer.map_err(|trouble| self.notice(trouble).into())
     }
@@ -224,7 +235,7 @@ impl Hub {
             tokio::spawn(lane.run())
         });
         let tasks = Mutex::new(tasks.collect());
-        Arc::new(Node { reads: channel(), control: channel(), lanes, replicas, tasks })
+        Arc::new(Node { reads: channel(), control: channel(), applies: channel(), lanes, replicas, tasks })
     }
 
     /// Asks every primary for its role and its replicas.

@@ -28,7 +28,7 @@ const SHORT_WAIT: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) results: Vec<Value>,
-    pub(super) epoch: u32,
+    pub(super) era: u32,
     pub(super) replicas: u32,
 }
 
@@ -231,11 +231,11 @@ impl Lane {
         let mut told: Vec<Told> = jobs.iter().map(|_| Told::default()).collect();
         for (call, answer) in calls.into_iter().zip(answers) {
             match judged(answer, call.shard) {
-                Ok((epoch, mut results)) => {
+                Ok((era, mut results)) => {
                     for (job, count) in call.pieces {
                         let rest = results.split_off(count.min(results.len()));
                         told[job].results.append(&mut results);
-                        (told[job].epoch, results) = (epoch, rest);
+                        (told[job].era, results) = (era, rest);
                     }
                 }
                 Err((error, look_again)) => {
@@ -250,7 +250,7 @@ impl Lane {
         }
         for (job, told) in jobs.into_iter().zip(told) {
             let answer = match told {
-                Told { error: None, results, epoch } => Ok(Judged { results, epoch, replicas }),
+                Told { error: None, results, era } => Ok(Judged { results, era, replicas }),
                 Told { error: Some(error), results, .. } if results.is_empty() => Err(error),
                 // One part of a large request was judged, and another not.
                 Told { error: Some(error), .. } => Err(CallError::Ambiguous(error.to_string())),
@@ -264,11 +264,11 @@ impl Lane {
 #[derive(Default)]
 struct Told {
     results: Vec<Value>,
-    epoch: u32,
+    era: u32,
     error: Option<CallError>,
 }
 
-/// Epoch and results; or the error, and whether somebody should look again who is primary.
+/// Era and results; or the error, and whether somebody should look again who is primary.
 fn judged(answer: Result<Value, Trouble>, shard: u16) -> Result<(u32, Vec<Value>), (CallError, bool)> {
     let value = match answer {
         Ok(value) => value,
@@ -281,10 +281,14 @@ fn judged(answer: Result<Value, Trouble>, shard: u16) -> Result<(u32, Vec<Value>
     let Value::Array(mut fields) = value else { return Err(garbled()) };
     match fields.first() {
         Some(Value::BulkString(status)) if status == b"FENCED" => Err((CallError::Fenced { shard }, true)),
+        Some(Value::BulkString(status)) if status == b"LOGGED" => {
+            let why = "a log stands in front of this shard: start every process with its --log-url";
+            Err((CallError::Invalid(why.into()), false))
+        }
         Some(Value::BulkString(status)) if status == b"OK" && fields.len() >= 2 => {
             let results = fields.split_off(2);
             match fields.pop() {
-                Some(Value::Int(epoch)) => Ok((u32::try_from(epoch).unwrap_or(0), results)),
+                Some(Value::Int(era)) => Ok((u32::try_from(era).unwrap_or(0), results)),
                 _ => Err(garbled()),
             }
         }

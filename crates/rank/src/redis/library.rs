@@ -7,13 +7,14 @@ use hiscore_score::{LeaderboardId, shard_of};
 use sha2::{Digest, Sha256};
 
 /// In the order in which they use each other.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("lua/1_shard.lua"),
     include_str!("lua/2_record.lua"),
     include_str!("lua/3_submit.lua"),
     include_str!("lua/4_read.lua"),
     include_str!("lua/5_funnel.lua"),
     include_str!("lua/6_reconcile.lua"),
+    include_str!("lua/7_apply.lua"),
 ];
 
 /// The library as it is loaded.

@@ -30,6 +30,7 @@
 //! not done, so after loading the library it is called again; reads are asked once more.
 
 mod answer;
+mod apply;
 pub mod calls;
 mod channel;
 mod codec;
@@ -53,6 +54,7 @@ use redis::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use apply::{Applied, Batch, LoggedEntry, LoggedWork, Verdict};
 pub use calls::*;
 pub use options::{Options, Status};
 pub use reconcile::KEPT_SEASONS;
@@ -142,7 +144,7 @@ impl Drop for RedisRanks {
 }
 
 fn read(judged: Judged, works: usize) -> Result<Reply, CallError> {
-    let Judged { results, epoch, replicas } = judged;
+    let Judged { results, era, replicas } = judged;
     if results.len() != works {
         return Err(CallError::Ambiguous("Redis answered with another number of results".into()));
     }
@@ -153,5 +155,5 @@ fn read(judged: Judged, works: usize) -> Result<Reply, CallError> {
     let results: Result<Vec<_>, Garbled> = results.into_iter().map(result).collect();
     // It was judged, whatever it says.
     let results = results.map_err(|garbled| CallError::Ambiguous(garbled.to_string()))?;
-    Ok(Reply { results, epoch, replicas })
+    Ok(Reply { results, era, replicas })
 }

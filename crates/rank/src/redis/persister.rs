@@ -10,8 +10,10 @@ use redis::{Cmd, Value};
 
 use super::RedisRanks;
 use super::answer::{Fields, fields, other_format};
-use super::calls::{BoardState, CallError, Claim, Confirmed, Deployment, Look, Persisted};
-use super::codec::{Garbled, Mark, mark_of_board, mark_of_row, take_board, take_mark, take_record};
+use super::calls::{
+    BoardMark, BoardState, CallError, Claim, Confirmed, Deployment, LogLook, Look, Persisted, Trade,
+};
+use super::codec::{Garbled, Mark, mark_of_row, take_board, take_mark, take_record};
 
 /// Entries in one call: how long others wait for it.
 const CHUNK: usize = 500;
@@ -29,18 +31,18 @@ impl RedisRanks {
         fields(self.hub.control(shard, command).await?, shard)
     }
 
-    /// Whether states are in the store, each by its key and the sequence that it had in this epoch. In the order asked.
+    /// Whether states are in the store, each by its key and the sequence that it had in this era. In the order asked.
     pub async fn persisted(
         &self,
         shard: u16,
-        epoch: u32,
+        era: u32,
         asked: &[(RecordKey, u64)],
     ) -> Result<Vec<Persisted>, CallError> {
         let mut all = Vec::with_capacity(asked.len());
         for chunk in asked.chunks(CHUNK) {
             let mut fields = self
                 .ask("persisted", shard, |command| {
-                    command.arg(epoch);
+                    command.arg(era);
                     for (key, sequence) in chunk {
                         command.arg(mark_of_row(key)).arg(*sequence);
                     }
@@ -87,45 +89,56 @@ impl RedisRanks {
         looks
     }
 
-    /// Says that this persister is alive for `ttl` by Redis's clock. How many are, this one included.
-    pub async fn enlist(&self, holder: &str, ttl: Duration) -> Result<usize, CallError> {
+    /// Says that one of this trade is alive for `ttl` by Redis's clock. How many are, this one included.
+    pub async fn enlist(&self, trade: Trade, holder: &str, ttl: Duration) -> Result<usize, CallError> {
         let mut fields = self
             .ask("enlist", 0, |command| {
-                command.arg(holder).arg(millis(ttl));
+                command.arg(holder).arg(millis(ttl)).arg(trade.letter());
             })
             .await?;
         Ok(fields.number()?)
     }
 
-    /// Takes this persister out of the living.
-    pub async fn retire(&self, holder: &str) -> Result<(), CallError> {
+    /// Takes this one out of the living.
+    pub async fn retire(&self, trade: Trade, holder: &str) -> Result<(), CallError> {
         let put = |command: &mut Cmd| {
-            command.arg(holder).arg("");
+            command.arg(holder).arg("").arg(trade.letter());
         };
         self.ask("enlist", 0, put).await.map(|_| ())
     }
 
     /// Takes the lease of a shard if it is free or has expired, or renews it; `false` if another has it.
-    pub async fn lease(&self, shard: u16, holder: &str, ttl: Duration) -> Result<bool, CallError> {
+    pub async fn lease(
+        &self,
+        trade: Trade,
+        shard: u16,
+        holder: &str,
+        ttl: Duration,
+    ) -> Result<bool, CallError> {
         let mut fields = self
             .ask("lease", shard, |command| {
-                command.arg(holder).arg(millis(ttl));
+                command.arg(holder).arg(millis(ttl)).arg(trade.letter());
             })
             .await?;
         Ok(fields.signed()? == 1)
     }
 
+    /// Has the persister of a shard know that somebody waits for the store.
+    pub async fn wake(&self, shard: u16) -> Result<(), CallError> {
+        self.ask("wake", shard, |_| ()).await.map(|_| ())
+    }
+
     /// Gives the lease back, if it is held; whoever wants it may have it at once.
-    pub async fn release(&self, shard: u16, holder: &str) -> Result<(), CallError> {
+    pub async fn release(&self, trade: Trade, shard: u16, holder: &str) -> Result<(), CallError> {
         let put = |command: &mut Cmd| {
-            command.arg(holder);
+            command.arg(holder).arg(trade.letter());
         };
         self.ask("release", shard, put).await.map(|_| ())
     }
 
     /// Moves what is dirty into flight: what changed first, at most `most_rows` entries and about `most_bytes` (but at least
     /// one). What was in flight is dirty again before that, with the lower of both first sequences. Renews the lease and takes
-    /// note of who waits. `None`: nothing is dirty.
+    /// note of who waits. `None`: nothing is dirty, and the store knows where in the log the shard is.
     pub async fn claim(
         &self,
         shard: u16,
@@ -152,6 +165,7 @@ impl RedisRanks {
             number: fields.number()?,
             ..Claim::default()
         };
+        claim.place = take_place(&fields.text()?, &fields.text()?)?;
         while !fields.is_empty() {
             let first = fields.number()?;
             let (mark, packed) = (fields.bytes()?, fields.bytes()?);
@@ -161,11 +175,12 @@ impl RedisRanks {
                 }
                 Mark::Board(id) => {
                     let (leaderboard, position) = take_board(&packed)?;
-                    claim.boards.push((first, BoardState { id, leaderboard, position }));
+                    claim.boards.push((first, BoardMark(mark), BoardState { id, leaderboard, position }));
                 }
             }
         }
-        Ok((!claim.rows.is_empty() || !claim.boards.is_empty()).then_some(claim))
+        let is_news = claim.place.is_some() && claim.watermark > claim.persisted;
+        Ok((is_news || !claim.rows.is_empty() || !claim.boards.is_empty()).then_some(claim))
     }
 
     /// Lets go of what the store confirmed: only what is still in flight with exactly that first sequence, and only if the
@@ -178,7 +193,7 @@ impl RedisRanks {
         confirmed: Confirmed<'_>,
     ) -> Result<(), CallError> {
         let rows = confirmed.rows.iter().map(|(first, key)| (*first, mark_of_row(key)));
-        let boards = confirmed.boards.iter().map(|(first, id)| (*first, mark_of_board(id)));
+        let boards = confirmed.boards.iter().map(|(first, mark)| (*first, mark.0.clone()));
         let marks: Vec<(u64, Vec<u8>)> = rows.chain(boards).collect();
         let chunks = marks.len().div_ceil(CHUNK).max(1);
         for number in 0..chunks {
@@ -239,6 +254,9 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
     let (shards, window) = (fields.number()?, fields.number()?);
     let deployment = (!id.is_empty()).then_some(Deployment { id, shards, window });
     let memory = (fields.number()?, fields.number()?);
+    let replication = fields.text()?;
+    let applier = Some(fields.text()?).filter(|applier| !applier.is_empty());
+    let log = take_log(&mut fields)?;
     let look = Look {
         open,
         epoch,
@@ -252,6 +270,41 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
         holder,
         deployment,
         memory,
+        applier,
+        log,
     };
-    Ok((look, fields.text()?))
+    Ok((look, replication))
+}
+
+fn take_log(fields: &mut Fields) -> Result<Option<LogLook>, Garbled> {
+    let (name, era, applied) = (fields.text()?, fields.number()?, fields.signed()?);
+    let (bytes, warming, place) = (fields.number()?, fields.signed()? == 1, fields.text()?);
+    let persisted = offset_and_bytes(&place)?;
+    let applied = u64::try_from(applied).ok();
+    Ok((!name.is_empty()).then_some(LogLook { name, era, applied, bytes, persisted, warming }))
+}
+
+/// A checkpoint: "offset:bytes"; empty: none.
+fn offset_and_bytes(text: &str) -> Result<Option<(u64, u64)>, Garbled> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let parts =
+        text.split_once(':').and_then(|(offset, bytes)| Some((offset.parse().ok()?, bytes.parse().ok()?)));
+    parts.map(Some).ok_or(Garbled("a place in the log is not readable"))
+}
+
+fn take_place(checkpoint: &str, after: &str) -> Result<Option<(u64, Stamp)>, Garbled> {
+    let Some((offset, _)) = offset_and_bytes(checkpoint)? else { return Ok(None) };
+    let after = after.parse().map_err(|_| Garbled("a stamp is no number"))?;
+    Ok(Some((offset, stamp(after)?)))
+}
+
+impl Trade {
+    fn letter(self) -> &'static str {
+        match self {
+            Self::Persist => "p",
+            Self::Apply => "a",
+        }
+    }
 }

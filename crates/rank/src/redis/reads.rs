@@ -67,7 +67,8 @@ impl RedisRanks {
         }
         let (leaderboard, _) = take_board(&fields.bytes()?)?;
         let version = fields.number()?;
-        let board = BoardView { leaderboard, total: fields.number()?, revision: fields.number()? };
+        let (total, revision) = (fields.number()?, fields.number()?);
+        let board = BoardView { leaderboard, total, revision, warming: fields.signed()? == 1 };
         let mut rows = Vec::new();
         while !fields.is_empty() {
             let rank = fields.number()?;
@@ -108,7 +109,7 @@ impl Ranking for RedisRanks {
                 Ok(page) => Ok(View {
                     total: page.board.total,
                     revision: page.board.revision,
-                    state: RankState::Exact,
+                    state: if page.board.warming { RankState::Warming } else { RankState::Exact },
                     rows: page.rows.into_iter().map(|(placed, _)| placed).collect(),
                 }),
                 Err(ReadError::NoBoard | ReadError::NoSeason(_)) => Err(RankError::NotFound),

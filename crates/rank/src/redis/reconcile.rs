@@ -113,9 +113,16 @@ impl RedisRanks {
     /// the next claim shows that the store went back.
     pub async fn open(&self, shard: u16, holder: &str, opening: Opening) -> Result<(), CallError> {
         let put = |command: &mut Cmd| {
-            let Opening { replication, epoch, stamp, persisted, deployment } = &opening;
+            let Opening { replication, epoch, stamp, persisted, deployment, log } = &opening;
             command.arg(holder).arg(replication).arg(*epoch).arg(stamp.raw()).arg(*persisted);
             command.arg(&deployment.id).arg(deployment.shards).arg(deployment.window);
+            let Some(log) = log else { return };
+            command.arg(&log.name).arg(log.era);
+            match log.from {
+                None => command.arg("").arg(""),
+                Some((None, stamp)) => command.arg("-1").arg(stamp.raw()),
+                Some((Some(offset), stamp)) => command.arg(offset).arg(stamp.raw()),
+            };
         };
         self.ask("open", shard, put).await.map(|_| ())
     }

@@ -27,7 +27,7 @@ impl Packed {
             request.wake_persister,
         ];
         Self {
-            flags: flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag)),
+            flags: self::flags(&flags),
             board: request.board.as_str().as_bytes().to_vec(),
             works: request.works.iter().map(put_work).collect(),
         }
@@ -46,7 +46,12 @@ impl Packed {
     }
 }
 
-fn put_work(work: &Work) -> Vec<u8> {
+/// The first is the lowest bit.
+pub(super) fn flags(flags: &[bool]) -> u8 {
+    flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag))
+}
+
+pub(super) fn put_work(work: &Work) -> Vec<u8> {
     let mut put = Put::default();
     match work {
         Work::Submit { player, submission } => {

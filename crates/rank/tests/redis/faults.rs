@@ -5,7 +5,7 @@ use std::time::Duration;
 use hiscore_faults::servers::{Proxy, Redis, Sentinels};
 use hiscore_faults::wait::until;
 use hiscore_rank::Query;
-use hiscore_rank::redis::{CallError, Done, Options, ReadError};
+use hiscore_rank::redis::{CallError, Done, Options, ReadError, Trade};
 use hiscore_score::{Operator, Outcome};
 
 use super::support::{LONG, ME, PATIENCE, Tier, board, create, keyed, options, score, server};
@@ -48,13 +48,13 @@ fn a_full_redis_refuses_by_name_and_still_drains() {
     assert_eq!(tier.look().sequence, before.sequence, "nothing of it was done");
     assert_eq!(tier.look().memory.1, 1);
     assert_eq!(tier.wait(tier.ranks.board(&daily)).unwrap().unwrap().total, 1);
-    assert!(tier.wait(tier.ranks.lease(0, ME, LONG)).unwrap());
+    assert!(tier.wait(tier.ranks.lease(Trade::Persist, 0, ME, LONG)).unwrap());
     assert_eq!(tier.flush().rows.len(), 1);
     assert!(!tier.wait(tier.ranks.prune(0, ME, 10)).unwrap());
     assert_eq!(tier.wait(tier.ranks.mark_above(0, ME, 0, None)).unwrap().as_deref(), Some("s0 "));
     tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap();
     tier.open(0, 2);
-    tier.wait(tier.ranks.release(0, ME)).unwrap();
+    tier.wait(tier.ranks.release(Trade::Persist, 0, ME)).unwrap();
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
     assert!(tier.submit(&daily, vec![score("a", 2)])[0].is_ok());
     tier.close();

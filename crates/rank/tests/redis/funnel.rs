@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hiscore_faults::wait::until;
-use hiscore_rank::redis::{CallError, Confirmed, Persisted, Request};
+use hiscore_rank::redis::{CallError, Confirmed, Persisted, Request, Trade};
 use hiscore_score::{Operator, Record, RecordKey};
 
 use super::support::{LONG, ME, PATIENCE, Tier, board, create, key, player, request, score, server};
@@ -87,7 +87,7 @@ fn a_lease_is_one_holders() {
     let tier = Tier::on(&redis.url());
     tier.submit(&board("daily"), vec![create(Operator::Best), score("a", 1)]);
     let lost = CallError::LeaseLost { shard: 0 };
-    let lease = |holder, ttl| tier.wait(tier.ranks.lease(0, holder, ttl)).unwrap();
+    let lease = |holder, ttl| tier.wait(tier.ranks.lease(Trade::Persist, 0, holder, ttl)).unwrap();
     assert!(!lease("other", LONG));
     assert_eq!(tier.look().holder.as_deref(), Some(ME));
     // Held for an instant, so that another may take it soon.
@@ -103,9 +103,9 @@ fn a_lease_is_one_holders() {
     // What was in flight is put back for the other.
     let theirs = tier.wait(tier.ranks.claim(0, "other", LONG, 10, 1 << 20)).unwrap().unwrap();
     assert_eq!((theirs.rows, theirs.boards), (claim.rows, claim.boards));
-    tier.wait(tier.ranks.release(0, ME)).unwrap();
+    tier.wait(tier.ranks.release(Trade::Persist, 0, ME)).unwrap();
     assert!(!lease(ME, LONG), "what one does not hold one cannot release");
-    tier.wait(tier.ranks.release(0, "other")).unwrap();
+    tier.wait(tier.ranks.release(Trade::Persist, 0, "other")).unwrap();
     assert_eq!(tier.wait(tier.ranks.claim(0, "other", LONG, 10, 10)).unwrap_err(), lost);
     assert!(lease(ME, LONG));
     tier.close();
@@ -123,7 +123,9 @@ fn a_claim_that_was_followed_by_another_clears_nothing() {
     let first = claim(ME, soon);
     tier.submit(&board("daily"), vec![score("a", 2)]);
     let lease = |holder| {
-        until("a lease", PATIENCE, || tier.wait(tier.ranks.lease(0, holder, soon)).unwrap().then_some(()));
+        until("a lease", PATIENCE, || {
+            tier.wait(tier.ranks.lease(Trade::Persist, 0, holder, soon)).unwrap().then_some(())
+        });
     };
     lease("other");
     assert_eq!(claim("other", soon).rows[0].0, first.rows[0].0);
@@ -149,13 +151,13 @@ fn a_claim_that_was_followed_by_another_clears_nothing() {
 fn live_persisters_are_counted() {
     let Some(redis) = server() else { return };
     let tier = Tier::on(&redis.url());
-    let enlist = |holder, ttl| tier.wait(tier.ranks.enlist(holder, ttl)).unwrap();
+    let enlist = |holder, ttl| tier.wait(tier.ranks.enlist(Trade::Persist, holder, ttl)).unwrap();
     assert_eq!((enlist("a", LONG), enlist("b", Duration::from_millis(1))), (1, 2));
     until("a persister that says nothing to be taken out", PATIENCE, || {
         (enlist("a", LONG) == 1).then_some(())
     });
     assert_eq!(enlist("c", LONG), 2);
-    tier.wait(tier.ranks.retire("c")).unwrap();
+    tier.wait(tier.ranks.retire(Trade::Persist, "c")).unwrap();
     assert_eq!(enlist("a", LONG), 1);
     tier.close();
 }

@@ -81,7 +81,7 @@ fn play(redis: &Redis, history: Vec<Event>) {
         match event {
             Event::Works(request) => {
                 let reply = tier.wait(tier.ranks.submit(request.clone())).unwrap();
-                assert_eq!((reply.epoch, reply.results.len()), (1, request.works.len()));
+                assert_eq!((reply.era, reply.results.len()), (1, request.works.len()));
                 for (work, result) in request.works.iter().zip(&reply.results) {
                     model.check(&request, work, result);
                 }
@@ -119,7 +119,7 @@ fn flush(tier: &Tier, model: &mut Model) {
         assert_eq!(record, model.records[&key]);
     }
     assert!(expected.is_empty(), "not claimed: {expected:?}");
-    for (_, state) in claim.boards {
+    for (_, _, state) in claim.boards {
         let (leaderboard, position) = model.boards[&state.id];
         assert_eq!(state.leaderboard, leaderboard);
         if position != Position::ZERO {

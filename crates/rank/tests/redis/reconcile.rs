@@ -16,7 +16,7 @@ fn rebuild(tier: &Tier, stored: &Claim, epoch: u32) {
     let rows: Vec<_> = { stored.rows.iter() }
         .map(|(_, key, record)| Install { key: key.clone(), record: record.clone(), dirty: false })
         .collect();
-    let boards: Vec<_> = stored.boards.iter().map(|(_, state)| (state.clone(), false)).collect();
+    let boards: Vec<_> = stored.boards.iter().map(|(_, _, state)| (state.clone(), false)).collect();
     tier.wait(tier.ranks.install(0, ME, &survey.replication, &rows, &boards)).unwrap();
     let opening = Opening {
         replication: survey.replication,
@@ -24,6 +24,7 @@ fn rebuild(tier: &Tier, stored: &Claim, epoch: u32) {
         stamp: stored.stamp,
         persisted: stored.watermark,
         deployment: tier.deployment(),
+        log: None,
     };
     tier.wait(tier.ranks.open(0, ME, opening)).unwrap();
 }
@@ -97,6 +98,7 @@ fn only_the_holder_opens_and_only_the_redis_that_was_surveyed() {
         stamp: Stamp::ZERO,
         persisted: 0,
         deployment: tier.deployment(),
+        log: None,
     };
     let open = |holder, opening: &Opening| tier.wait(tier.ranks.open(0, holder, opening.clone()));
     let state = BoardState {
@@ -146,7 +148,7 @@ fn what_is_installed_is_there_as_it_was_and_nothing_comes_before_it() {
         tier.wait(tier.ranks.install(0, ME, &survey.replication, rows, boards))
     };
     assert!(matches!(install(&rows, &[]), Err(CallError::Invalid(_))), "the board comes first");
-    let boards: Vec<_> = stored.boards.iter().map(|(_, state)| (state.clone(), true)).collect();
+    let boards: Vec<_> = stored.boards.iter().map(|(_, _, state)| (state.clone(), true)).collect();
     install(&[], &boards).unwrap();
     // In any order and any number of times.
     install(&rows.iter().rev().cloned().collect::<Vec<_>>(), &[]).unwrap();

@@ -94,6 +94,7 @@ impl Tier {
             stamp: Stamp::ZERO,
             persisted: survey.look.persisted,
             deployment: self.deployment(),
+            log: None,
         };
         self.wait(self.ranks.open(shard, ME, opening)).unwrap();
     }
@@ -121,7 +122,7 @@ impl Tier {
 
     pub(crate) fn confirm(&self, claim: &Claim, watermark: u64) {
         let rows: Vec<_> = claim.rows.iter().map(|(first, key, _)| (*first, key.clone())).collect();
-        let boards: Vec<_> = claim.boards.iter().map(|(first, state)| (*first, state.id.clone())).collect();
+        let boards: Vec<_> = claim.boards.iter().map(|(first, mark, _)| (*first, mark.clone())).collect();
         let confirmed = Confirmed { claim: claim.number, rows: &rows, boards: &boards, watermark };
         self.wait(self.ranks.clear(0, ME, claim.epoch, confirmed)).unwrap();
     }

@@ -1,16 +1,15 @@
 //! The persister: carries what is dirty in Redis into the store, shard by shard, and reconciles the two.
 //!
-//! [`share`] shares the shards out among all persisters that live, by leases in Redis; [`shard`] is the loop of one that
-//! is ours: claim, write, clear, one bulk in flight at most; [`reconcile`] makes a Redis that is empty, restarted or failed
+//! The shards are shared out among all persisters that live, by leases in Redis ([`crate::share`]); [`shard`] is the loop of
+//! one that is ours: claim, write, clear, one bulk in flight at most; [`reconcile`] makes a Redis that is empty, restarted or failed
 //! over fit to be served again; [`pace`] slows all down when the store is slow or away. Nothing here is needed for
 //! safety by anybody else's being alone: two at once on a shard are waste, not damage, because of the store's guard and
 //! the epoch.
 
-pub mod failpoint;
 pub mod pace;
 pub mod reconcile;
 pub mod shard;
-pub mod share;
+pub mod trim;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ use hiscore_rank::redis::{CallError, Deployment, RedisRanks};
 use hiscore_store::Store;
 use hiscore_store::contract::StoreError;
 
+use crate::log_link::LogLink;
 use crate::metrics::PersistMetrics;
 use pace::Pace;
 
@@ -35,6 +35,8 @@ pub struct PersistOptions {
     pub bytes: usize,
     /// The deployment that it works for.
     pub deployment: Deployment,
+    /// How long entries stay in the log after all that they did is in the store.
+    pub keep: Duration,
 }
 
 /// What every shard's loop shares.
@@ -51,6 +53,8 @@ pub struct Tools {
     pub pace: Pace,
     /// What is counted.
     pub metrics: PersistMetrics,
+    /// The log in front of the ranking tier, if there is one.
+    pub link: Option<Arc<LogLink>>,
 }
 
 /// Why a step on a shard was not carried out.
@@ -81,6 +85,20 @@ pub enum StepError {
         redis: String,
         /// What the store has.
         store: String,
+    },
+    /// It is not known yet which log the deployment has.
+    #[error("waiting for the log: {0}")]
+    LogUnknown(String),
+    /// The shard is behind a later log than this process knows.
+    #[error(
+        "the shard is behind generation {there} of the log, this process knows generation {ours}: restart it, so that it \
+         looks again"
+    )]
+    OldLog {
+        /// What this process knows.
+        ours: u32,
+        /// Where the shard is.
+        there: u32,
     },
     /// Somebody else opened an epoch at the same time.
     #[error("another persister is reconciling this shard")]

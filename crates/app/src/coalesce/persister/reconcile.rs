@@ -5,18 +5,22 @@
 //! neither move the watermark nor acknowledge. Then everything that the store has above Redis's own position is read and
 //! merged in by the law. Only then the fence is lifted. While the store cannot be read the shard stays closed: a Redis
 //! that may lack acknowledged scores is not served from.
+//!
+//! Behind a log there is one history, whoever applies it: nothing is merged, and no epoch's late writer can do harm. Either
+//! Redis is at least as far in the log as the store, and goes on from where it is; or it takes over what the store has above
+//! it, and goes on from there. A shard joins a log once nothing of it is dirty, in an era of its own.
 
 use std::collections::HashMap;
 
-use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Opening};
+use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Look, OpenLog, Opening, Trade};
 use hiscore_score::merge::merge;
 use hiscore_score::{LeaderboardId, Position, Record, RecordKey, Rules, Stamp};
-use hiscore_store::contract::{ShardState, StoredBoard, Stray};
+use hiscore_store::contract::{LogPlace, ShardState, StoredBoard, Stray};
 
-use super::failpoint::reach;
 use super::{StepError, Tools};
 use crate::clock::unix_ms;
 use crate::deployment::info;
+use crate::failpoint::reach;
 use crate::transfer::database::refuse_unfinished;
 
 /// Epochs whose late writers are watched for.
@@ -35,6 +39,8 @@ struct Reconcile<'a> {
     /// The last stamp: of Redis, of the store, or given here.
     stamp: Stamp,
     rules: HashMap<LeaderboardId, Rules>,
+    /// One history: the higher position wins, and nothing new comes to be.
+    is_logged: bool,
     read: u64,
     installed: u64,
 }
@@ -52,29 +58,46 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
     refuse_unfinished(&before)?;
     let here = &survey.look;
     let epoch = before.epoch.max(here.epoch) + 1;
-    let state = ShardState { epoch, strays: strays(&before, here.epoch), ..before.clone() };
+    let stamp = here.sequence.max(before.stamp.raw()).max(before.watermark);
+    let stamp = Stamp::from_raw(stamp).unwrap_or(Stamp::LAST);
+    let logged = behind(tools, &before, here, epoch, stamp)?;
+    let strays = match &logged {
+        Some(_) => before.strays.clone(),
+        None => strays(&before, here.epoch),
+    };
+    let state = ShardState { epoch, strays, ..before.clone() };
     if !store.open_epoch(shard, before.epoch, &state).await? {
         return Err(StepError::Overtaken);
     }
     reach("epoch-opened");
-    let stamp = here.sequence.max(before.stamp.raw()).max(before.watermark);
     let mut work = Reconcile {
         tools,
         shard,
         replication: survey.replication.clone(),
         epoch,
-        stamp: Stamp::from_raw(stamp).unwrap_or(Stamp::LAST),
+        stamp,
         rules: HashMap::new(),
+        is_logged: logged.as_ref().is_some_and(|logged| !logged.joins),
         read: 0,
         installed: 0,
     };
-    work.boards().await?;
-    // What Redis lacks; and what somebody who was cut off wrote before this epoch was opened.
-    let own = Position::new(here.epoch, here.sequence + 1)..Position { era: u32::MAX, ..Position::ZERO };
-    work.rows(own).await?;
-    for stray in &before.strays {
-        let start = Position::new(stray.epoch, stray.above + 1);
-        work.rows(start..Position::new(stray.epoch.saturating_add(1), 0)).await?;
+    if logged.as_ref().is_none_or(|logged| logged.loads) {
+        work.boards().await?;
+        // What Redis lacks; and what somebody who was cut off wrote before this epoch was opened.
+        let era = here.log.as_ref().map_or(here.epoch, |log| log.era);
+        let own = Position::new(era, here.sequence + 1)..Position { era: u32::MAX, ..Position::ZERO };
+        work.rows(own).await?;
+        for stray in &before.strays {
+            let start = Position::new(stray.epoch, stray.above + 1);
+            work.rows(start..Position::new(stray.epoch.saturating_add(1), 0)).await?;
+        }
+    }
+    if let Some(logged) = logged.as_ref().filter(|logged| logged.joins) {
+        // Only now the last stamp is known after which the log's begin.
+        let place = LogPlace { stamp: work.stamp, ..logged.place };
+        if !store.open_epoch(shard, epoch, &ShardState { log: Some(place), ..state }).await? {
+            return Err(StepError::Overtaken);
+        }
     }
     reach("merged");
     let opening = Opening {
@@ -84,6 +107,7 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         // If that is less than Redis knows of, the store went back: nothing above counts as stored until it was mended.
         persisted: before.watermark,
         deployment: options.deployment.clone(),
+        log: logged.map(|logged| logged.opening(work.stamp)),
     };
     ranks.open(shard, holder, opening).await?;
     metrics.reconciled();
@@ -97,6 +121,61 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         );
     }
     Ok(())
+}
+
+/// How a shard goes on in a log.
+struct Logged {
+    name: String,
+    /// What the store is to know.
+    place: LogPlace,
+    /// It was not behind this log before.
+    joins: bool,
+    /// Redis takes over what the store has, and goes on from there.
+    loads: bool,
+}
+
+impl Logged {
+    /// `stamp`: the last one that was given before the shard joined.
+    fn opening(self, stamp: Stamp) -> OpenLog {
+        let Self { name, place, joins, loads } = self;
+        let from = match (joins, loads) {
+            (true, _) => Some((None, stamp)),
+            (false, true) => Some((place.offset, place.stamp)),
+            (false, false) => None,
+        };
+        OpenLog { name, era: place.era, from }
+    }
+}
+
+/// Where in the log the shard goes on; `None`: not behind one (yet).
+fn behind(
+    tools: &Tools,
+    before: &ShardState,
+    here: &Look,
+    epoch: u32,
+    stamp: Stamp,
+) -> Result<Option<Logged>, StepError> {
+    let Some(link) = &tools.link else { return Ok(None) };
+    let (Some(known), Some(name)) = (link.known(), link.name()) else {
+        return Err(StepError::LogUnknown(link.waiting_for().unwrap_or_default()));
+    };
+    match before.log {
+        Some(place) if place.generation > known.generation => {
+            Err(StepError::OldLog { ours: known.generation, there: place.generation })
+        }
+        Some(place) if place.generation == known.generation => {
+            let there = here.log.as_ref().filter(|log| log.name == name && log.era == place.era);
+            // `None` is before every offset.
+            let loads = there.is_none_or(|log| log.applied < place.offset);
+            Ok(Some(Logged { name, place, joins: false, loads }))
+        }
+        // Redis holds what the store has not yet, from before this log: first that is carried away.
+        _ if here.dirty + here.in_flight > 0 => Ok(None),
+        _ => {
+            let place = LogPlace { generation: known.generation, era: epoch, offset: None, stamp };
+            Ok(Some(Logged { name, place, joins: true, loads: true }))
+        }
+    }
 }
 
 /// Whether the store is of the deployment that we work for; makes it so if it is of none.
@@ -165,7 +244,7 @@ impl Reconcile<'_> {
             let Some((key, record)) = rows.last() else { return Ok(()) };
             after = Some((record.position, key.clone()));
             // It may take longer than the lease lasts.
-            if !ranks.lease(self.shard, holder, options.lease).await? {
+            if !ranks.lease(Trade::Persist, self.shard, holder, options.lease).await? {
                 return Err(CallError::LeaseLost { shard: self.shard }.into());
             }
             let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
@@ -203,6 +282,10 @@ impl Reconcile<'_> {
         let Some(here) = here else { return Some(Install { key, record: stored, dirty: false }) };
         if here == stored {
             return None;
+        }
+        if self.is_logged {
+            let is_later = stored.position > here.position;
+            return is_later.then_some(Install { key, record: stored, dirty: false });
         }
         let mut record = merge(&rules, &here, &stored, self.tools.options.deployment.window);
         if record == stored {

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use hiscore_rank::redis::{Claim, Confirmed, Look};
 use hiscore_score::{Position, Record, RecordKey, Season};
-use hiscore_store::contract::{Advanced, ShardState, StoreError, StoredBoard, Writes};
+use hiscore_store::contract::{Advanced, LogPlace, ShardState, StoreError, StoredBoard, Writes, Written};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::failpoint::reach;
 use super::pace::jittered;
 use super::reconcile::{check_deployment, reconcile};
+use super::trim::trim;
 use super::{StepError, Tools};
+use crate::failpoint::reach;
 
 /// How often it is checked that the store still has what it was given, and nothing that came late.
 const AUDIT: Duration = Duration::from_secs(5);
@@ -23,6 +24,8 @@ const FIRST_SWEEP: Duration = Duration::from_secs(5);
 const LONGEST_SWEEP: Duration = Duration::from_secs(3600);
 /// Records of ended seasons that leave Redis in one step.
 const PRUNED_AT_ONCE: usize = 1_000;
+/// How often it is looked whether the log can be cut.
+const TRIM: Duration = Duration::from_secs(600);
 /// After a step that failed for a reason other than the store, which has a pace of its own.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -48,6 +51,7 @@ struct Clock {
     audit: Instant,
     sweep: Instant,
     next_sweep: Duration,
+    trim: Instant,
 }
 
 impl ShardLoop {
@@ -61,6 +65,7 @@ impl ShardLoop {
             audit: now,
             sweep: now,
             next_sweep: FIRST_SWEEP,
+            trim: now,
         };
         let stop = self.stop.clone();
         loop {
@@ -114,6 +119,12 @@ impl ShardLoop {
             clock.is_ours = true;
         }
         let look = self.seen.borrow_and_update().clone();
+        if look.open && self.joins_now(&look) {
+            // Everything that came before the log is in the store: from here on, it says what there is.
+            reconcile(&self.tools, self.shard).await?;
+            self.changed(AUDIT).await;
+            return Ok(());
+        }
         if !look.open {
             let tools = Arc::clone(&self.tools);
             let turn = tools.pace.turn().await;
@@ -127,7 +138,9 @@ impl ShardLoop {
             self.changed(AUDIT).await;
             return Ok(());
         }
-        let waiting = look.dirty + look.in_flight;
+        // What the log said and what changed nothing is to be known in the store too, or it would be applied again.
+        let is_behind = look.log.is_some() && look.persisted < look.sequence;
+        let waiting = (look.dirty + look.in_flight).max(u64::from(is_behind));
         let due = clock.round + clock.pause;
         if waiting > 0 && (look.wake || Instant::now() >= due) {
             let began = Instant::now();
@@ -148,6 +161,12 @@ impl ShardLoop {
         let until = if waiting > 0 { due.saturating_duration_since(Instant::now()) } else { AUDIT };
         self.changed(until).await;
         Ok(())
+    }
+
+    /// Whether the shard is to join a log that it is not behind yet.
+    fn joins_now(&self, look: &Look) -> bool {
+        let Some(name) = self.tools.link.as_ref().and_then(|link| link.name()) else { return false };
+        look.log.as_ref().is_none_or(|log| log.name != name) && look.dirty + look.in_flight == 0
     }
 
     async fn is_closed(&self) -> Result<bool, StepError> {
@@ -187,10 +206,10 @@ impl ShardLoop {
     /// Carries one claim into the store. Nothing of it is copied: many records at once are what a persister's memory is.
     async fn carry(&self, claim: Claim) -> Result<(), StepError> {
         let Tools { ranks, store, holder, metrics, .. } = self.tools.as_ref();
-        let Claim { epoch, persisted, watermark, stamp, number, rows, boards: claimed, .. } = claim;
+        let Claim { epoch, persisted, watermark, stamp, number, place, rows, boards: claimed, .. } = claim;
         let (firsts, rows): (Vec<u64>, Vec<(RecordKey, Record)>) =
             rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
-        let boards: Vec<_> = claimed.iter().map(|(_, board)| stored(board)).collect();
+        let boards: Vec<_> = claimed.iter().map(|(_, _, board)| stored(board)).collect();
         let began = Instant::now();
         // A record without its board could not be put back by a reconcile, so boards go first.
         if !boards.is_empty() {
@@ -199,15 +218,22 @@ impl ShardLoop {
                 return Err(StoreError::Unavailable(format!("a leaderboard was not written: {why}")).into());
             }
         }
-        let written = store.write(Writes { shard: self.shard, rows: &rows, boards: &[] }).await?;
-        metrics.wrote(rows.len(), &written, began.elapsed());
+        let written = match rows.is_empty() {
+            true => Written::default(),
+            false => store.write(Writes { shard: self.shard, rows: &rows, boards: &[] }).await?,
+        };
+        if !rows.is_empty() {
+            metrics.wrote(rows.len(), &written, began.elapsed());
+        }
         reach("written");
         let failed: HashSet<usize> = written.failed_rows.iter().map(|(at, _)| *at).collect();
         // Below the first change of what failed.
         let first = failed.iter().filter_map(|at| firsts.get(*at)).min();
         let below = first.map_or(u64::MAX, |first| first.saturating_sub(1));
         let watermark = watermark.min(below);
-        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp, None).await?;
+        // A place in the log is one that all is in the store up to.
+        let place = place.filter(|_| failed.is_empty());
+        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp, place).await?;
         reach("advanced");
         match advanced {
             Advanced::Done => {}
@@ -220,7 +246,7 @@ impl ShardLoop {
         }
         let kept = firsts.into_iter().zip(rows).enumerate().filter(|(at, _)| !failed.contains(at));
         let rows: Vec<(u64, RecordKey)> = kept.map(|(_, (first, (key, _)))| (first, key)).collect();
-        let boards: Vec<_> = claimed.into_iter().map(|(first, board)| (first, board.id)).collect();
+        let boards: Vec<_> = claimed.into_iter().map(|(first, mark, _)| (first, mark)).collect();
         let confirmed = Confirmed { claim: number, rows: &rows, boards: &boards, watermark };
         ranks.clear(self.shard, holder, epoch, confirmed).await?;
         reach("cleared");
@@ -254,7 +280,8 @@ impl ShardLoop {
         if state.epoch < look.epoch || state.watermark < look.persisted {
             return self.mend(look.epoch, state).await;
         }
-        if Instant::now() >= clock.sweep + clock.next_sweep {
+        // Behind a log there is one history, and no late writer can do harm.
+        if state.log.is_none() && Instant::now() >= clock.sweep + clock.next_sweep {
             clock.sweep = Instant::now();
             clock.next_sweep = (clock.next_sweep * 2).min(LONGEST_SWEEP);
             if self.has_strays(&state).await? {
@@ -267,7 +294,23 @@ impl ShardLoop {
             }
         }
         while ranks.prune(self.shard, holder, PRUNED_AT_ONCE).await? {}
+        if Instant::now() >= clock.trim + TRIM {
+            clock.trim = Instant::now();
+            self.trim(&state).await;
+        }
         Ok(())
+    }
+
+    /// Cuts the log, if there is one and it can be asked; if not, another time.
+    async fn trim(&self, state: &ShardState) {
+        let log = self.tools.link.as_ref().and_then(|link| link.log());
+        let (Some(log), Some(place)) = (log, &state.log) else { return };
+        let Some(persisted) = place.offset else { return };
+        match trim(log.as_ref(), self.shard, persisted, self.tools.options.keep).await {
+            Ok(None) => {}
+            Ok(Some(first)) => tracing::debug!(shard = self.shard, first, "the log was cut"),
+            Err(error) => tracing::debug!(shard = self.shard, %error, "the log was not cut"),
+        }
     }
 
     /// Whether rows of epochs that ended are in the store which Redis has not, or has otherwise.
@@ -323,13 +366,34 @@ impl ShardLoop {
                 break;
             }
         }
-        if state.epoch < epoch {
+        let log = self.remembered(state.log).await?;
+        if state.epoch < epoch || state.log != log {
             let from = state.epoch;
-            if !store.open_epoch(self.shard, from, &ShardState { epoch, ..state }).await? {
+            let epoch = epoch.max(from);
+            if !store.open_epoch(self.shard, from, &ShardState { epoch, log, ..state }).await? {
                 return Err(StepError::Overtaken);
             }
         }
         Ok(())
+    }
+}
+
+impl ShardLoop {
+    /// What a store that went back must know of the log: if it is from before the shard joined it, that it did. Then the next
+    /// records that it is given bring it to the place where it should be.
+    async fn remembered(&self, there: Option<LogPlace>) -> Result<Option<LogPlace>, StepError> {
+        let Tools { ranks, store, link, .. } = self.tools.as_ref();
+        let Some(known) = link.as_ref().and_then(|link| link.known()) else { return Ok(there) };
+        let looked = ranks.look(&[self.shard]).await.into_iter().next().transpose()?;
+        let Some(log) = looked.and_then(|look| look.log) else { return Ok(there) };
+        if there.is_some_and(|there| there.era == log.era) {
+            return Ok(there);
+        }
+        if store.log().await?.is_none() {
+            store.adopt_log(None, known).await?;
+        }
+        let stamp = store.shard(self.shard).await?.stamp;
+        Ok(Some(LogPlace { generation: known.generation, era: log.era, offset: None, stamp }))
     }
 }
 

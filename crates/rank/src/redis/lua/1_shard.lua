@@ -1,13 +1,17 @@
 -- What all functions share: packing, the fence, the stamp.
 --
 -- Keys of a shard begin with its tag, BASE = "{PREFIX:SHARD}:":
---   m  hash    the shard: fence, epoch, stamp, persisted, marking, wake, claim, holder, until, deployment, shards, window ...
+--   m  hash    the shard: fence, epoch, stamp, persisted, marking, wake, claim, holder, until, deployment, shards, window ...;
+--              behind a log also log, era, applied, bytes, warming (see 7_apply)
 --   b  hash    board -> packed board
 --   s  hash    season -> revision and last sequence, of the seasons that can be read
 --   n  zset    every season of which records are here, by name (all scores 0)
 --   o  zset    seasons older than the kept ones, by their last sequence: what may be pruned
 --   d  zset    what is dirty, f what is in flight, by the first sequence that is not in the store
---   p  zset    live persisters by when they expire (shard 0 alone)
+--   p  zset    live persisters, and a those who apply, by when they expire (shard 0 alone)
+--   c  zset    behind a log: after which stamp which offset was applied, and how many bytes up to there
+--   y  hash    behind a log: board -> its seasons that this log opened, each version and stamp
+--   v:ORIGIN   list  behind a log: what became of the works of a process that waits for it
 --   r:SEASON   hash  player -> packed record
 --   z:SEASON   zset  the order: directed score, and a member that begins with directed subscore and stamp
 --   w:BOARD    hash  player -> version and window, of players without a record in a season that is here
@@ -39,11 +43,15 @@ end
 -- The shard, if it is open under this Redis, which is a primary and has all of it.
 local function opened(keys)
   local base, id, primary = here(keys)
-  local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'window', 'persisted', 'marking')
+  local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'window', 'persisted', 'marking', 'log', 'era',
+    'applied', 'bytes', 'warming')
   if not primary or not id or m[1] ~= id or m[2] ~= FORMAT then return nil end
   return {
     base = base, meta = keys[1], epoch = tonumber(m[3]), stamp = tonumber(m[4]), window = tonumber(m[5]),
-    persisted = tonumber(m[6]), marking = tonumber(m[7] or nil), boards = {}
+    persisted = tonumber(m[6]), marking = tonumber(m[7] or nil), boards = {},
+    -- Behind a log all that it changes is of one era, whatever the epoch.
+    log = m[8], era = tonumber(m[9] or m[3]), applied = tonumber(m[10] or -1), bytes = tonumber(m[11] or 0),
+    warming = m[12]
   }
 end
 
@@ -63,6 +71,11 @@ end
 
 local function mark_of_row(version, board, player)
   return pack('>c1I4B', 'r', version, #board) .. board .. player
+end
+
+-- Of a season that a log opened: each has a mark of its own, so that the store gets them one by one, in their order.
+local function mark_of_season(version, board)
+  return pack('>c1I4', 'o', version) .. board
 end
 
 -- Version, board and player of a mark.

@@ -4,10 +4,11 @@
 -- request changes is collected and written at its end (after each work, if ranks are asked for), always in this order:
 -- dirty mark, record, order, season; and the shard's stamp at the very end.
 local BEST, SET, INCREMENT = 0, 1, 2
-local AUTO_CREATE, WANT_RECORD, WANT_RANK, WANT_PREVIOUS, WAKE = 1, 2, 4, 8, 16
+local AUTO_CREATE, WANT_RECORD, WANT_RANK, WANT_PREVIOUS, WAKE, TOLD = 1, 2, 4, 8, 16, 32
 local OUT_OF_RANGE, REFUSED, NOT_FOUND = '\16', { '', '\17', '\18' }, '\19'
 local ALREADY_EXISTS, VERSION_CONFLICT, EXHAUSTED = '\20', 21, '\22'
 local IMPROVED, UNCHANGED, AGAIN = 0, 1, 2
+local OPENING, OPENING_BYTES, OPENINGS = '>I4I7', 11, 64
 
 local function parse_work(packed)
   local kind = sub(packed, 1, 1)
@@ -34,20 +35,25 @@ local function parse_work(packed)
   return w
 end
 
+-- The request at an argument, and where the next one is.
+local function parse_request(args, at)
+  local flags, count, from = unpack_('>BH', args[at])
+  local has = function(flag) return bit.band(flags, flag) ~= 0 end
+  local request = {
+    board = sub(args[at], from), works = {}, auto_create = has(AUTO_CREATE), record = has(WANT_RECORD),
+    rank = has(WANT_RANK), previous = has(WANT_PREVIOUS), ranks = has(WANT_RANK + WANT_PREVIOUS), wake = has(WAKE),
+    told = has(TOLD)
+  }
+  for i = 1, count do
+    request.works[i] = parse_work(args[at + i])
+  end
+  return request, at + count + 1
+end
+
 local function parse_requests(args)
   local requests, at = {}, 1
   while at <= #args do
-    local flags, count, from = unpack_('>BH', args[at])
-    local has = function(flag) return bit.band(flags, flag) ~= 0 end
-    local request = {
-      board = sub(args[at], from), works = {}, auto_create = has(AUTO_CREATE), record = has(WANT_RECORD),
-      rank = has(WANT_RANK), previous = has(WANT_PREVIOUS), ranks = has(WANT_RANK + WANT_PREVIOUS), wake = has(WAKE)
-    }
-    for i = 1, count do
-      request.works[i] = parse_work(args[at + i])
-    end
-    requests[#requests + 1] = request
-    at = at + count + 1
+    requests[#requests + 1], at = parse_request(args, at)
   end
   return requests
 end
@@ -84,6 +90,11 @@ local function flush(S, b)
   b.changed = {}
 end
 
+-- Whether what is being applied again from a log (it takes the stamps up to S.upto) is part of this already.
+local function has_seen(S, state)
+  return S.upto and (state.era > S.era or (state.era == S.era and state.seq >= S.upto))
+end
+
 -- Takes the stamp for a change of a record.
 local function touch(S, b, player, r, stamp)
   S.stamp = stamp
@@ -93,7 +104,7 @@ local function touch(S, b, player, r, stamp)
     -- Where the order has it.
     if r.live then r.was, r.was_reached = r.sub, r.reached end
   end
-  r.era, r.seq, r.index, r.updated = S.epoch, stamp, 0, stamp
+  r.era, r.seq, r.index, r.updated = S.era, stamp, 0, stamp
   b.last = stamp
 end
 
@@ -141,6 +152,7 @@ local function judge_submit(S, b, w, want)
   -- So that ranks are those of this very moment.
   if want.ranks then flush(S, b) end
   local r = record_of(S.base, b, w.player)
+  if has_seen(S, r) then return nil end
   local previous
   if want.previous and r.live then previous = call('ZRANK', b.order, member_of(b, w.player, r)) + 1 end
   if w.key then
@@ -167,6 +179,7 @@ end
 
 local function judge_delete(S, b, w)
   local r = record_of(S.base, b, w.player)
+  if has_seen(S, r) then return nil end
   if not r.live then
     S.again = true
     return '\1\0'
@@ -178,11 +191,22 @@ local function judge_delete(S, b, w)
   return pack('>BBI4I7I4', 1, 1, r.era, r.seq, r.index)
 end
 
+-- Remembers when the present season of a board was opened: version and stamp, of the last OPENINGS.
+local function keep_opening(base, b)
+  local list = (call('HGET', base .. 'y', b.id) or '') .. pack(OPENING, b.version, b.opened)
+  call('HSET', base .. 'y', b.id, sub(list, -OPENINGS * OPENING_BYTES))
+end
+
 -- Writes a board that was created or has a new season, and enters that.
 local function keep_board(S, b, stamp)
   S.stamp = stamp
-  b.era, b.seq, b.index, b.opened = S.epoch, stamp, 0, stamp
-  call('ZADD', S.base .. 'd', 'LT', stamp, 'b' .. b.id)
+  b.era, b.seq, b.index, b.opened = S.era, stamp, 0, stamp
+  if S.log then
+    call('ZADD', S.base .. 'd', 'LT', stamp, mark_of_season(b.version, b.id))
+    keep_opening(S.base, b)
+  else
+    call('ZADD', S.base .. 'd', 'LT', stamp, 'b' .. b.id)
+  end
   call('HSET', S.base .. 'b', b.id, pack_board(b))
   enter(S.base, b, b.version)
   b.last = stamp
@@ -246,8 +270,11 @@ local function fetch(b, works)
   end
 end
 
+-- Nil: it was judged before.
 local function judge(S, request, w)
   local b = board_of(S, request.board)
+  -- Before the store got this season it got everything of the board that came before.
+  if b and has_seen(S, b) then return nil end
   if w.kind == 'C' then
     if b then return ALREADY_EXISTS end
     b = create(S, request.board, w)
@@ -261,6 +288,8 @@ local function judge(S, request, w)
     if not b then return EXHAUSTED end
   end
   if not b then return NOT_FOUND end
+  -- One that may create a board has two stamps, whether it does or not: a replay must give the same ones.
+  if S.upto then S.stamp = S.upto - 1 end
   if w.kind == 'S' then return judge_submit(S, b, w, request) end
   if w.kind == 'D' then return judge_delete(S, b, w) end
   return judge_reset(S, b, w)
@@ -269,8 +298,9 @@ end
 local function submit(keys, args)
   local S = opened(keys)
   if not S then return { 'FENCED' } end
+  if S.log then return { 'LOGGED' } end
   local requests, before, wake = parse_requests(args), S.stamp, false
-  local out = { 'OK', S.epoch }
+  local out = { 'OK', S.era }
   for i = 1, #requests do
     local request, started = requests[i], S.stamp
     local b = board_of(S, request.board)

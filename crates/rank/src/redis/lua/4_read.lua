@@ -88,7 +88,7 @@ local function page(keys, args)
   local shown = sub(pack_board(b), 1, -5)
   if not b.exists then return { 'NOSEASON', shown } end
   local total = call('ZCARD', b.order)
-  local out = { 'OK', shown, version, total, b.revision }
+  local out = { 'OK', shown, version, total, b.revision, S.warming and 1 or 0 }
   read_rows(out, b, total, args)
   return out
 end

@@ -8,34 +8,46 @@ local function holds(meta, holder)
   return call('HGET', meta, 'holder') == holder
 end
 
--- Takes or renews the lease; false if another's has not expired.
-local function take(meta, holder, ttl)
-  local m, now = call('HMGET', meta, 'holder', 'until'), now_ms()
+-- Takes or renews the lease of a trade (PERSIST or APPLY); false if another's has not expired.
+local PERSIST, APPLY = { 'p', 'holder', 'until' }, { 'a', 'applier', 'applies_until' }
+local function take(meta, holder, ttl, trade)
+  local _, who, upto = unpack(trade or PERSIST)
+  local m, now = call('HMGET', meta, who, upto), now_ms()
   if m[1] and m[1] ~= holder and tonumber(m[2]) > now then return false end
-  call('HSET', meta, 'holder', holder, 'until', now + tonumber(ttl))
+  call('HSET', meta, who, holder, upto, now + tonumber(ttl))
   return true
+end
+
+-- The place in the log up to which everything is in the store, if that is so up to a stamp: offset and bytes as one text, and
+-- the stamp after it.
+local function place_at(base, stamp)
+  local found = call('ZREVRANGEBYSCORE', base .. 'c', string.format('%.0f', stamp), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  return found[1], found[2]
 end
 
 local function look_at(keys)
   local base, id, primary = here(keys)
   local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'persisted', 'wake', 'holder', 'until',
-    'deployment', 'shards', 'window')
+    'deployment', 'shards', 'window', 'settled', 'applier', 'applies_until', 'log', 'era', 'applied', 'bytes', 'warming')
   local now = now_ms()
   local memory = call('INFO', 'memory')
   local holder = m[7] and tonumber(m[8]) > now and m[7] or ''
+  local applier = m[13] and tonumber(m[14]) > now and m[13] or ''
   return {
-    'OK', m[2] or FORMAT, (primary and id and m[1] == id) and 1 or 0, tonumber(m[3] or 0), tonumber(m[4] or 0),
+    'OK', m[2] or FORMAT, (primary and id and m[1] == id) and 1 or 0, tonumber(m[3] or 0), tonumber(m[12] or m[4] or 0),
     tonumber(m[5] or 0), call('ZCARD', base .. 'd'), call('ZCARD', base .. 'f'), oldest(base) or -1, now,
     m[6] and 1 or 0, holder, m[9] or '', tonumber(m[10] or 0), tonumber(m[11] or 0),
     tonumber(string.match(memory, 'used_memory:(%d+)')), tonumber(string.match(memory, 'maxmemory:(%d+)')),
-    id or ''
+    id or '', applier, m[15] or '', tonumber(m[16] or 0), tonumber(m[17] or -1), tonumber(m[18] or 0),
+    m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or ''
   }
 end
 
+-- Holder, ttl ('': not any more), trade.
 local function enlist(keys, args)
   local base, _, primary = here(keys)
   if not primary then return REPLICA end
-  local now, key = now_ms(), base .. 'p'
+  local now, key = now_ms(), base .. args[3]
   call('ZREMRANGEBYSCORE', key, '-inf', now)
   if args[2] == '' then
     call('ZREM', key, args[1])
@@ -48,13 +60,22 @@ end
 local function lease(keys, args)
   local _, _, primary = here(keys)
   if not primary then return REPLICA end
-  return { 'OK', take(keys[1], args[1], args[2]) and 1 or 0 }
+  return { 'OK', take(keys[1], args[1], args[2], args[3] == 'a' and APPLY or PERSIST) and 1 or 0 }
 end
 
 local function release(keys, args)
   local _, _, primary = here(keys)
   if not primary then return REPLICA end
-  if holds(keys[1], args[1]) then call('HDEL', keys[1], 'holder', 'until') end
+  local _, who, upto = unpack(args[2] == 'a' and APPLY or PERSIST)
+  if call('HGET', keys[1], who) == args[1] then call('HDEL', keys[1], who, upto) end
+  return { 'OK' }
+end
+
+-- Somebody waits for the store.
+local function wake(keys)
+  local _, _, primary = here(keys)
+  if not primary then return REPLICA end
+  call('HSET', keys[1], 'wake', 1)
   return { 'OK' }
 end
 
@@ -70,11 +91,27 @@ local function put_back(base)
   call('DEL', base .. 'f')
 end
 
--- What a mark stands for, packed, as it is now.
+-- When a season was opened, if that is remembered.
+local function opening_of(base, board, version)
+  local list = call('HGET', base .. 'y', board) or ''
+  for at = 1, #list, OPENING_BYTES do
+    local of, opened_ = unpack_(OPENING, list, at)
+    if of == version then return opened_ end
+  end
+end
+
+-- What a mark stands for, packed, as it is now; of a board whose log opened the season in the mark, as it was with that one.
 local function state_of(base, mark)
-  if sub(mark, 1, 1) == 'b' then
+  local kind = sub(mark, 1, 1)
+  if kind == 'b' then
     local packed = call('HGET', base .. 'b', sub(mark, 2))
     return packed and sub(packed, 1, -5)
+  elseif kind == 'o' then
+    local version, id = unpack_('>I4', mark, 2), sub(mark, 6)
+    local b, opened_ = load_board(base, id), opening_of(base, id, version)
+    if not b then return nil end
+    if version < b.version and opened_ then b.version, b.opened, b.seq, b.index = version, opened_, opened_, 0 end
+    return sub(pack_board(b), 1, -5)
   end
   local version, board, player = parse_mark(mark)
   return call('HGET', base .. 'r:' .. season_name(version, board), player)
@@ -90,9 +127,16 @@ local function claim(keys, args)
   put_back(S.base)
   local d, most_bytes, bytes = S.base .. 'd', tonumber(args[4]), 0
   local marks = call('ZRANGE', d, 0, tonumber(args[3]) - 1, 'WITHSCORES')
-  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0, call('HINCRBY', S.meta, 'claim', 1) }, {}, {}
+  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0, call('HINCRBY', S.meta, 'claim', 1), '', '' }, {}, {}
+  local boards_, rows = {}, false
   for i = 1, #marks, 2 do
-    local packed = state_of(S.base, marks[i])
+    local kind, packed = sub(marks[i], 1, 1), state_of(S.base, marks[i])
+    if packed and S.log then
+      -- A replay takes a board's season in the store for a sign that everything before it is there too.
+      local board = kind ~= 'r' and sub(marks[i], kind == 'o' and 6 or 2)
+      if board and (rows or boards_[board]) then break end
+      if board then boards_[board] = true else rows = true end
+    end
     if packed then
       bytes = bytes + #packed + #marks[i]
       if bytes > most_bytes and #flight > 0 then break end
@@ -106,6 +150,10 @@ local function claim(keys, args)
   local next_ = least(d)
   out[4] = next_ and next_ - 1 or S.stamp
   out[6] = next_ and 1 or 0
+  if S.log then
+    local place, stamp = place_at(S.base, out[4])
+    if place then out[8], out[9] = place, stamp end
+  end
   return out
 end
 
@@ -124,15 +172,39 @@ local function clear(keys, args)
   call_many(gone, 'ZREM', S.base .. 'f')
   local watermark = tonumber(args[4])
   if watermark > S.persisted then call('HSET', S.meta, 'persisted', watermark) end
+  if S.log and watermark > 0 then
+    local _, stamp = place_at(S.base, watermark)
+    if stamp then call('ZREMRANGEBYSCORE', S.base .. 'c', '-inf', '(' .. stamp) end
+  end
   return { 'OK' }
 end
 
--- Marks of the rows of one step of HSCAN whose position is above.
-local function marks_above(marks, above, version, board, rows)
+-- Marks of the rows of one step of HSCAN whose position is above. All of them changed after their season was opened, and go
+-- to the store behind that.
+local function marks_above(base, marks, above, version, board, rows)
+  local first = math.max(above, opening_of(base, board, version) or 0) + 1
   for i = 1, #rows, 2 do
     local _, _, seq = unpack_('>BI4I7', rows[i + 1])
     if seq > above then
-      marks[#marks + 1], marks[#marks + 2] = above + 1, mark_of_row(version, board, rows[i])
+      marks[#marks + 1], marks[#marks + 2] = first, mark_of_row(version, board, rows[i])
+    end
+  end
+end
+
+-- Marks of what is above of a board: each season that a log opened, or what it is now.
+local function marks_of_board(base, marks, above, b)
+  if b.seq <= above then return end
+  local list = call('HGET', base .. 'y', b.id) or ''
+  if list == '' then
+    marks[#marks + 1], marks[#marks + 2] = above + 1, 'b' .. b.id
+    return
+  end
+  for at = 1, #list, OPENING_BYTES do
+    local version, opened_ = unpack_(OPENING, list, at)
+    if opened_ > above then
+      -- If it is not known how the board came to be, the first that is known must come before all its records.
+      local first = (at == 1 and version > 1 and b.created > above) and above + 1 or opened_
+      marks[#marks + 1], marks[#marks + 2] = first, mark_of_season(version, b.id)
     end
   end
 end
@@ -153,8 +225,7 @@ local function mark_above(keys, args)
   if sub(cursor, 1, 1) == 'b' then
     local step = call('HSCAN', base .. 'b', sub(cursor, 2), 'COUNT', CHUNK)
     for i = 1, #step[2], 2 do
-      local b = parse_board(step[2][i], step[2][i + 1])
-      if b.seq > above then marks[#marks + 1], marks[#marks + 2] = above + 1, 'b' .. b.id end
+      marks_of_board(base, marks, above, parse_board(step[2][i], step[2][i + 1]))
     end
     next_ = step[1] == '0' and 's0 ' or 'b' .. step[1]
   else
@@ -166,7 +237,7 @@ local function mark_above(keys, args)
         if not name then break end
       end
       local step = call('HSCAN', base .. 'r:' .. name, inner, 'COUNT', CHUNK)
-      marks_above(marks, above, tonumber(sub(name, 1, 10)), sub(name, 12), step[2])
+      marks_above(base, marks, above, tonumber(sub(name, 1, 10)), sub(name, 12), step[2])
       inner = step[1]
       if #step[2] > 0 then break end
     end
@@ -180,11 +251,11 @@ local function mark_above(keys, args)
   return { 'OK', next_ or '' }
 end
 
--- Epoch, then pairs of mark and sequence: 1 it is in the store, 0 not yet, -1 nobody can tell.
+-- Era, then pairs of mark and sequence: 1 it is in the store, 0 not yet, -1 nobody can tell.
 local function persisted(keys, args)
   local S = opened(keys)
   if not S then return FENCED end
-  local out, same, sure = { 'OK' }, S.epoch == tonumber(args[1]), nil
+  local out, same, sure = { 'OK' }, S.era == tonumber(args[1]), nil
   for i = 2, #args, 2 do
     local answer = -1
     if same then
@@ -192,7 +263,8 @@ local function persisted(keys, args)
       local d, f = call('ZSCORE', S.base .. 'd', mark), call('ZSCORE', S.base .. 'f', mark)
       local first = math.min(tonumber(d or LAST + 1), tonumber(f or LAST + 1))
       answer = first > seq and 1 or 0
-      if S.marking and seq > S.marking then
+      -- Above the shard's stamp: a log has it, and this Redis has not been given it yet (again).
+      if seq > S.stamp or (S.marking and seq > S.marking) then
         answer = 0
       elseif answer == 1 and not state_of(S.base, mark) then
         -- Filed elsewhere (a window of an earlier season): sure only when everything up to there is in the store.
@@ -210,6 +282,7 @@ redis.register_function { function_name = '@NAME@_persisted', callback = persist
 redis.register_function { function_name = '@NAME@_enlist', callback = enlist, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_lease', callback = lease, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_release', callback = release, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_wake', callback = wake, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_claim', callback = claim, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_clear', callback = clear, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_mark_above', callback = mark_above, flags = { 'allow-oom' } }

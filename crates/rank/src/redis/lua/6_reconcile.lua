@@ -6,6 +6,8 @@ local function survey(keys, args)
   if not primary then return REPLICA end
   if not take(keys[1], args[1], args[2]) then return LEASE end
   call('HDEL', keys[1], 'fence')
+  -- What was judged here up to now; while it is being reconciled, the stamp says more.
+  call('HSETNX', keys[1], 'settled', call('HGET', keys[1], 'stamp') or 0)
   return look_at(keys)
 end
 
@@ -152,8 +154,23 @@ local function install(keys, args)
   return { 'OK' }
 end
 
--- Holder, replication id, epoch, stamp, persisted, deployment, shards, window. A kept watermark that is above the store's is
--- left, so that the next claim sees that the store went back.
+-- Where the shard goes on in a log: its name, the era, and unless it goes on where it is, offset and stamp.
+local function open_log(base, meta, name, era, offset, stamp)
+  local known = call('HGET', meta, 'log') == name
+  call('HSET', meta, 'log', name, 'era', era, 'warming', 1)
+  if not known then
+    call('UNLINK', base .. 'c', base .. 'y')
+    call('HSET', meta, 'applied', -1, 'bytes', 0)
+  end
+  if offset == '' then return end
+  call('UNLINK', base .. 'c')
+  call('HSET', meta, 'applied', offset, 'stamp', stamp)
+  if offset ~= '-1' then call('ZADD', base .. 'c', stamp, offset .. ':' .. (call('HGET', meta, 'bytes') or 0)) end
+end
+
+-- Holder, replication id, epoch, stamp, persisted, deployment, shards, window; behind a log also its name, the era, the offset
+-- that is applied ('': as it is here) and the stamp after it. A kept watermark that is above the store's is left, so that the
+-- next claim sees that the store went back.
 local function open(keys, args)
   local _, id, primary = here(keys)
   if not primary then return REPLICA end
@@ -170,7 +187,14 @@ local function open(keys, args)
     call('HSET', keys[1], 'marking', math.min(store, tonumber(m[6] or LAST)))
   end
   call('HSET', keys[1], 'epoch', tonumber(args[3]), 'stamp', stamp, 'persisted', math.max(store, kept), 'deployment', args[6],
-    'shards', args[7], 'window', args[8], 'format', FORMAT, 'fence', id)
+    'shards', args[7], 'window', args[8], 'format', FORMAT)
+  if args[9] then
+    -- Behind a log stamps are given by it alone: what this Redis had, or where the store is in it.
+    call('HSET', keys[1], 'stamp', call('HGET', keys[1], 'settled') or stamp)
+    open_log(sub(keys[1], 1, -2), keys[1], args[9], args[10], args[11], args[12])
+  end
+  call('HDEL', keys[1], 'settled')
+  call('HSET', keys[1], 'fence', id)
   return { 'OK' }
 end
 

@@ -1,25 +1,19 @@
-//! Who persists which shards: every persister that lives takes its share, by leases in Redis.
+//! Who works on which shards: everybody of a trade that lives takes its share, by leases in Redis.
 //!
-//! Leases run by Redis's clock, so nobody's own clock matters. A persister that ends gives its shards back at once; the
-//! shards of one that is gone are free when their leases have run out.
+//! Leases run by Redis's clock, so nobody's own clock matters. Who ends gives the shards back at once; those of one that is
+//! gone are free when their leases have run out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hiscore_rank::redis::Look;
+use hiscore_rank::redis::{Look, RedisRanks, Trade};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Tools;
-use super::shard::ShardLoop;
-
-/// How often our shards are looked at: how soon somebody who waits for the store is noticed. Each look is a short call; those of
-/// 32 shards at rest take 2 % of a core of Redis.
-const LOOK: Duration = Duration::from_millis(50);
 /// Giving everything back at the end takes no longer.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -39,26 +33,47 @@ pub struct Overview {
     pub ours: usize,
 }
 
-/// Takes, keeps and gives back shards.
-pub struct Share {
-    tools: Arc<Tools>,
+/// On what terms shards are shared.
+pub struct Terms {
+    /// The ranking tier, where the leases are.
+    pub ranks: Arc<RedisRanks>,
+    /// Who shares.
+    pub trade: Trade,
+    /// Our name.
+    pub holder: String,
+    /// How long a shard stays with one that does not answer.
+    pub lease: Duration,
+    /// All shards that there are.
+    pub shards: u16,
+    /// How often our shards are looked at: how soon a loop notices news. Each look is a short call.
+    pub look: Duration,
+}
+
+/// Takes, keeps and gives back shards. `F` begins the loop of one: it is told what is seen of its shard, and when to stop.
+pub struct Share<F> {
+    terms: Arc<Terms>,
+    begin: F,
     ours: HashMap<u16, Ours>,
     /// Those that make their last round before they are given back.
     leaving: HashMap<u16, JoinHandle<()>>,
     overview: Arc<Mutex<Overview>>,
 }
 
-impl Share {
+impl<F> Share<F>
+where
+    F: Fn(u16, watch::Receiver<Look>, CancellationToken) -> JoinHandle<()>,
+{
     /// Nothing is ours yet.
-    pub fn new(tools: Arc<Tools>, overview: Arc<Mutex<Overview>>) -> Self {
-        Self { tools, ours: HashMap::new(), leaving: HashMap::new(), overview }
+    pub fn new(terms: Terms, begin: F, overview: Arc<Mutex<Overview>>) -> Self {
+        let terms = Arc::new(terms);
+        Self { terms, begin, ours: HashMap::new(), leaving: HashMap::new(), overview }
     }
 
-    /// Runs until shutdown; then writes what is left, within `drain`, and gives everything back.
+    /// Runs until shutdown; then has every loop end, within `drain`, and gives everything back.
     pub async fn run(mut self, shutdown: CancellationToken, drain: Duration) {
-        let mut ticks = tokio::time::interval(LOOK);
+        let mut ticks = tokio::time::interval(self.terms.look);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let round = self.tools.options.lease / 4;
+        let round = self.terms.lease / 4;
         let mut next_round = Instant::now();
         loop {
             tokio::select! {
@@ -81,7 +96,7 @@ impl Share {
         if shards.is_empty() {
             return;
         }
-        let looks = self.tools.ranks.look(&shards).await;
+        let looks = self.terms.ranks.look(&shards).await;
         let mut overview = self.overview.lock();
         for (shard, look) in shards.iter().zip(looks) {
             let (Ok(look), Some(ours)) = (look, self.ours.get(shard)) else { continue };
@@ -98,19 +113,19 @@ impl Share {
 
     /// Says that we live, keeps what is ours, and takes or gives so that all have about the same.
     async fn settle(&mut self) {
-        let tools = Arc::clone(&self.tools);
-        let lease = tools.options.lease;
-        let living = match tools.ranks.enlist(&tools.holder, lease).await {
+        let terms = Arc::clone(&self.terms);
+        let Terms { ranks, trade, holder, lease, shards, .. } = terms.as_ref();
+        let living = match ranks.enlist(*trade, holder, *lease).await {
             Ok(living) => living.max(1),
             Err(error) => {
-                tracing::debug!(%error, "Redis was not told that this persister lives");
+                tracing::debug!(%error, "Redis was not told that we live");
                 return;
             }
         };
         self.ours.retain(|_, ours| !ours.task.is_finished());
         self.leaving.retain(|_, leaving| !leaving.is_finished());
-        let all: Vec<u16> = (0..tools.options.deployment.shards).collect();
-        let looks = tools.ranks.look(&all).await;
+        let all: Vec<u16> = (0..*shards).collect();
+        let looks = ranks.look(&all).await;
         let mut free = Vec::new();
         {
             let mut overview = self.overview.lock();
@@ -119,14 +134,18 @@ impl Share {
                     overview.looks.remove(shard);
                     continue;
                 };
-                let held = look.holder.as_ref().is_some_and(|holder| *holder != tools.holder);
+                let by = match trade {
+                    Trade::Persist => look.holder.as_ref(),
+                    Trade::Apply => look.applier.as_ref(),
+                };
+                let held = by.is_some_and(|by| by != holder);
                 if !held && !self.ours.contains_key(shard) && !self.leaving.contains_key(shard) {
                     free.push((*shard, look.clone()));
                 }
                 overview.looks.insert(*shard, look);
             }
         }
-        let renewals = self.ours.keys().map(|shard| tools.ranks.lease(*shard, &tools.holder, lease));
+        let renewals = self.ours.keys().map(|shard| ranks.lease(*trade, *shard, holder, *lease));
         // A loop whose lease is lost notices with its next claim, before it clears anything.
         let _ = futures_util::future::join_all(renewals).await;
         let share = all.len().div_ceil(living);
@@ -134,7 +153,7 @@ impl Share {
             if self.ours.len() >= share {
                 break;
             }
-            if matches!(tools.ranks.lease(shard, &tools.holder, lease).await, Ok(true)) {
+            if matches!(ranks.lease(*trade, shard, holder, *lease).await, Ok(true)) {
                 self.take(shard, look);
             }
         }
@@ -149,10 +168,8 @@ impl Share {
     fn take(&mut self, shard: u16, look: Look) {
         let (seen, receiver) = watch::channel(look);
         let stop = CancellationToken::new();
-        let shard_loop =
-            ShardLoop { tools: Arc::clone(&self.tools), shard, seen: receiver, stop: stop.clone() };
-        let task = tokio::spawn(shard_loop.run());
-        tracing::debug!(shard, "the shard is ours");
+        let task = (self.begin)(shard, receiver, stop.clone());
+        tracing::debug!(shard, trade = ?self.terms.trade, "the shard is ours");
         self.ours.insert(shard, Ours { seen, stop, task });
     }
 
@@ -160,11 +177,11 @@ impl Share {
     fn give(&mut self, shard: u16) {
         let Some(ours) = self.ours.remove(&shard) else { return };
         ours.stop.cancel();
-        let tools = Arc::clone(&self.tools);
+        let terms = Arc::clone(&self.terms);
         let leaving = tokio::spawn(async move {
             // Bounded by the time-outs of the store and of Redis.
             let _ = ours.task.await;
-            if let Err(error) = tools.ranks.release(shard, &tools.holder).await {
+            if let Err(error) = terms.ranks.release(terms.trade, shard, &terms.holder).await {
                 tracing::debug!(shard, %error, "the lease was not given back; it runs out by itself");
             }
         });
@@ -187,16 +204,14 @@ impl Share {
                 ours.task.abort();
                 left += 1;
             }
-            let release = self.tools.ranks.release(shard, &self.tools.holder);
+            let Terms { ranks, trade, holder, .. } = self.terms.as_ref();
+            let release = ranks.release(*trade, shard, holder);
             let _ = tokio::time::timeout_at(deadline + FAREWELL, release).await;
         }
-        let _ =
-            tokio::time::timeout_at(deadline + FAREWELL, self.tools.ranks.retire(&self.tools.holder)).await;
+        let Terms { ranks, trade, holder, .. } = self.terms.as_ref();
+        let _ = tokio::time::timeout_at(deadline + FAREWELL, ranks.retire(*trade, holder)).await;
         if left > 0 {
-            tracing::info!(
-                shards = left,
-                "what is dirty there stays in Redis; another persister carries it on"
-            );
+            tracing::info!(shards = left, ?trade, "not ended in time; another one carries on there");
         }
     }
 }
