@@ -108,7 +108,7 @@ fn slots_move_between_primaries_under_load() {
             moved += 1;
             load.play_for(Duration::from_millis(30));
             let first = left.iter().find(|key| (**key == meta(shard)) == (round % 2 == 0));
-            first.unwrap_or(&left[0]).clone()
+            Some(first.unwrap_or(&left[0]).clone())
         });
         println!("shard {shard}: {moved} keys from node {from} to {to}");
         assert_eq!(clustered.node_of(shard), to);

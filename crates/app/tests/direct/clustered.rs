@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::deployment::{PATIENCE, SHARDS, check, dirty, process, settle};
 use crate::load::Played;
+use crate::secured::make_user_in_a_cluster;
 use crate::shown::{documents, integer};
 use crate::wire::{self, Level};
 
@@ -30,12 +31,17 @@ pub(crate) const SPREAD: [(&str, &str); 6] = [
 pub(crate) struct Clustered {
     pub(crate) cluster: RedisCluster,
     pub(crate) mongo: Mongo,
+    /// Of the Cluster, with the user that the README tells to make.
+    url: String,
 }
 
 impl Clustered {
     /// Three primaries with so many replicas each, and MongoDB. Every primary has one of the shards.
     pub(crate) fn start(replicas: usize) -> Self {
-        let clustered = Self { cluster: RedisCluster::with_replicas(3, replicas), mongo: Mongo::start(1) };
+        let cluster = RedisCluster::with_replicas(3, replicas);
+        let logins: Vec<String> = cluster.nodes().iter().map(make_user_in_a_cluster).collect();
+        let url = cluster.url().replace("://", &format!("://{}", logins[0]));
+        let clustered = Self { cluster, mongo: Mongo::start(1), url };
         let mut used: Vec<usize> = (0..SHARDS).map(|shard| clustered.node_of(shard)).collect();
         used.sort_unstable();
         used.dedup();
@@ -45,7 +51,7 @@ impl Clustered {
 
     /// Starts a process and waits until it is ready.
     pub(crate) fn serve(&self, roles: &str) -> Process {
-        let started = process(&self.cluster.url(), &self.mongo.url(), roles, &[], &[]);
+        let started = process(&self.url, &self.mongo.url(), roles, &[], &[]);
         started.unwrap_or_else(|said| panic!("it ended: {said}")).ready()
     }
 

@@ -16,15 +16,34 @@ use crate::wire::{self, Level};
 const PASSWORD: &str = "p@ss:w/rd%";
 const ENCODED: &str = "p%40ss%3Aw%2Frd%25";
 
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap()
+}
+
 /// The user that the README tells to make.
 fn documented_user() -> Vec<String> {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
+    let readme = readme();
     let (_, rule) = readme.split_once("ACL SETUSER ").expect("the README says which user");
     let (rule, _) = rule.split_once("\n```").expect("in a block of its own");
     let words =
         rule.split_whitespace().filter(|word| *word != "\\").map(|word| word.replace("PASSWORD", PASSWORD));
     ["ACL".to_owned(), "SETUSER".to_owned()].into_iter().chain(words).collect()
+}
+
+/// The rights beyond these that a Cluster takes.
+fn rights_in_a_cluster() -> Vec<String> {
+    let readme = readme();
+    let words =
+        readme.split_whitespace().filter(|word| word.trim_start_matches('`').starts_with("+cluster|"));
+    words.map(|word| word.trim_matches('`').to_owned()).collect()
+}
+
+/// Makes the user of a Cluster at a node of it, and says what stands in its URL before the hosts.
+pub(crate) fn make_user_in_a_cluster(node: &Redis) -> String {
+    let command = [documented_user(), rights_in_a_cluster()].concat();
+    let command: Vec<&str> = command.iter().map(String::as_str).collect();
+    assert_eq!(node.command(&command), "OK");
+    format!("hiscore:{ENCODED}@")
 }
 
 fn make_user(redis: &Redis) {

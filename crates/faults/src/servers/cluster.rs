@@ -82,37 +82,46 @@ impl RedisCluster {
     }
 
     /// Moves a slot from the node that serves it to node `to`, as a live reshard does, one key at a time: `next` is told the
-    /// keys that are left and chooses which of them goes, whenever it likes.
+    /// keys that are left and chooses which of them goes, whenever it likes; `None` leaves it at that, half moved. Done again
+    /// it is completed.
     ///
     /// # Panics
     /// When a step of it is refused.
-    pub fn move_slot(&self, slot: u16, to: usize, mut next: impl FnMut(&[String]) -> String) {
-        let slot = slot.to_string();
-        let names: Vec<String> = self.nodes.iter().map(|node| node.command(&["CLUSTER", "MYID"])).collect();
-        let serves = |name: &String| {
-            let nodes = self.nodes[to].command(&["CLUSTER", "NODES"]);
-            let line = nodes.lines().find(|line| line.starts_with(name.as_str())).unwrap_or_default();
-            let slot: usize = slot.parse().expect("a number");
-            let ranges = line.split(' ').skip(8).map(|range| range.split_once('-').unwrap_or((range, range)));
-            let mut bounds = ranges.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>()));
+    pub fn move_slot(&self, slot: u16, to: usize, mut next: impl FnMut(&[String]) -> Option<String>) {
+        // By what each says of itself: one that a slot is being moved to does not learn who else took it over.
+        let serves = |node: &Redis| {
+            if !node.is_running() {
+                return false;
+            }
+            let nodes = node.command(&["CLUSTER", "NODES"]);
+            let own = nodes.lines().find(|line| line.contains("myself,master")).unwrap_or_default();
+            let ranges = own.split(' ').skip(8).map(|range| range.split_once('-').unwrap_or((range, range)));
+            let mut bounds = ranges.map(|(first, last)| (first.parse::<u16>(), last.parse::<u16>()));
             bounds.any(|bounds| matches!(bounds, (Ok(first), Ok(last)) if (first..=last).contains(&slot)))
         };
-        let from = names.iter().position(serves).expect("somebody serves the slot");
+        let from = until("a slot to be served", PATIENCE, || self.nodes.iter().position(serves));
+        let slot = slot.to_string();
+        let names = [from, to].map(|node| self.nodes[node].command(&["CLUSTER", "MYID"]));
         let (source, target) = (&self.nodes[from], &self.nodes[to]);
-        ok(target, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[from]]);
-        ok(source, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[to]]);
+        until("the next node of a slot to know the present one", PATIENCE, || {
+            let known = target.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &names[0]]) == "OK";
+            let is_well = || target.command(&["CLUSTER", "INFO"]).starts_with("cluster_state:ok");
+            (known && is_well()).then_some(())
+        });
+        ok(target, &["CLUSTER", "SETSLOT", &slot, "IMPORTING", &names[0]]);
+        ok(source, &["CLUSTER", "SETSLOT", &slot, "MIGRATING", &names[1]]);
         loop {
             let keys = source.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "1000"]);
             let keys: Vec<String> = keys.lines().map(str::to_owned).collect();
             if keys.is_empty() {
                 break;
             }
-            let port = target.port().to_string();
-            ok(source, &["MIGRATE", "127.0.0.1", &port, &next(&keys), "0", "5000"]);
+            let Some(key) = next(&keys) else { return };
+            ok(source, &["MIGRATE", "127.0.0.1", &target.port().to_string(), &key, "0", "5000"]);
         }
         // The new one first, so that there is always somebody who serves it.
-        ok(target, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[to]]);
-        ok(source, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[to]]);
+        ok(target, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[1]]);
+        ok(source, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[1]]);
     }
 
     /// The slot of a key.

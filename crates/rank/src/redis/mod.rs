@@ -22,7 +22,8 @@
 //! every function first finds out whether its slot is on the move, and then refuses as if it were fenced; whoever comes after
 //! the shard's first key is sent on by the Cluster, and looks up the primary again. When all is over there the shard has the
 //! replication id of where it was, so it is reconciled under that of its new primary before it is served: mostly a look at the
-//! store, since everything came along.
+//! store, since everything came along. A reshard that broke off leaves a shard in two pieces, which is noticed before that
+//! (`whole`).
 //!
 //! # What is sent twice
 //!
@@ -44,6 +45,7 @@ mod reads;
 mod reconcile;
 mod topology;
 mod url;
+mod whole;
 mod wire;
 
 use std::sync::Arc;

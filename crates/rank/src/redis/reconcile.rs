@@ -23,8 +23,10 @@ const CHUNK: (usize, usize) = (500, 1 << 20);
 pub const KEPT_SEASONS: u32 = 2;
 
 impl RedisRanks {
-    /// Takes or renews the lease and puts the fence down: nothing of the shard is served until it is opened.
+    /// Takes or renews the lease and puts the fence down: nothing of the shard is served until it is opened. A shard that a
+    /// Cluster has in two pieces is [`CallError::Unavailable`].
     pub async fn survey(&self, shard: u16, holder: &str, ttl: Duration) -> Result<Survey, CallError> {
+        self.is_whole(shard).await?;
         let mut command = self.hub.command("survey", shard, false);
         command.arg(holder).arg(millis(ttl));
         let (look, replication) = take_look(self.hub.control(shard, command).await?, shard)?;

@@ -34,7 +34,7 @@ fn a_shard_on_the_move_is_served_by_nobody() {
             steps += 1;
             nothing_is_served(&tier, page);
             let choice = left.iter().find(|key| (**key == meta) != is_last);
-            choice.unwrap_or(&left[0]).clone()
+            Some(choice.unwrap_or(&left[0]).clone())
         });
         // It came along whole, with whom it belongs to, and with the fence of where it was.
         until("the shard to be found where it is now", PATIENCE, || {
@@ -72,4 +72,48 @@ fn nothing_is_served(tier: &Tier, page: impl Fn() -> Result<PageView, ReadError>
     assert!(matches!(claimed, Err(CallError::Fenced { .. } | CallError::Unavailable(_))), "{claimed:?}");
     let surveyed = tier.wait(tier.ranks.survey(0, ME, LONG));
     assert!(matches!(surveyed, Err(CallError::Unavailable(_))), "nor reconciled: {surveyed:?}");
+}
+
+#[test]
+fn a_shard_in_two_pieces_is_not_taken_for_one_that_lost_data() {
+    if servers::missing("redis-server") {
+        return;
+    }
+    let cluster = RedisCluster::with_replicas(3, 1);
+    let options = options(&cluster.url());
+    let meta = format!("{{{}:0}}:m", options.prefix);
+    let tier = Tier::with(options);
+    let daily = board("daily");
+    tier.submit(&daily, vec![create(Operator::Increment), score("a", 1), score("b", 2)]);
+    let page = || tier.wait(tier.ranks.page(&daily, None, &Query::FromRank { rank: 1, limit: 10 }));
+    let before = page().unwrap();
+
+    for (epoch, moves_meta) in [(2, false), (3, true)] {
+        let (here, slot) = (cluster.node_of(&meta), cluster.slot_of(&meta));
+        let old = &cluster.nodes()[here];
+        let to = (here % 3 + 1) % 3;
+        let mut left_to_move = 3;
+        cluster.move_slot(slot, to, |left| {
+            left_to_move -= 1;
+            let choice = left.iter().find(|key| (**key == meta) == (moves_meta && left_to_move == 2));
+            (left_to_move > 0).then(|| choice.unwrap_or(&left[0]).clone())
+        });
+        old.kill();
+        let surveyed = || tier.wait(tier.ranks.survey(0, ME, LONG));
+        until("the replica to say what it has", PATIENCE, || match surveyed().unwrap_err() {
+            CallError::Unavailable(why) => why.contains("--cluster fix").then_some(()),
+            CallError::Ambiguous(_) => None,
+            other => panic!("{other}"),
+        });
+        assert!(page().is_err() && tier.try_submit(&daily, vec![score("a", 1)]).is_err());
+        // Both pieces come together, and nothing is missing.
+        cluster.move_slot(slot, to, |left| Some(left[0].clone()));
+        until("the shard to be found where it is now", PATIENCE, || surveyed().ok());
+        tier.open(0, epoch);
+        assert_eq!(page().as_ref(), Ok(&before));
+        old.restart();
+        old.await_primary();
+        cluster.await_ok();
+    }
+    tier.close();
 }

@@ -52,6 +52,8 @@ struct Clock {
     sweep: Instant,
     next_sweep: Duration,
     trim: Instant,
+    /// Why the shard could not be opened, as far as that was told.
+    told: Option<String>,
 }
 
 impl ShardLoop {
@@ -66,6 +68,7 @@ impl ShardLoop {
             sweep: now,
             next_sweep: FIRST_SWEEP,
             trim: now,
+            told: None,
         };
         let stop = self.stop.clone();
         loop {
@@ -130,7 +133,9 @@ impl ShardLoop {
             let turn = tools.pace.turn().await;
             // The look that calls for it may be older than the last reconcile.
             if self.is_closed().await? {
-                reconcile(&tools, self.shard).await?;
+                let reconciled = reconcile(&tools, self.shard).await;
+                self.tell(clock, reconciled.as_ref().err());
+                reconciled?;
                 tools.pace.succeeded();
                 clock.next_sweep = FIRST_SWEEP;
             }
@@ -167,6 +172,18 @@ impl ShardLoop {
     fn joins_now(&self, look: &Look) -> bool {
         let Some(name) = self.tools.link.as_ref().and_then(|link| link.name()) else { return false };
         look.log.as_ref().is_none_or(|log| log.name != name) && look.dirty + look.in_flight == 0
+    }
+
+    /// Nobody is served from a shard that is not open, so somebody must be able to read why; once is enough.
+    fn tell(&self, clock: &mut Clock, error: Option<&StepError>) {
+        // The store's troubles are told by the pace.
+        let why = error.filter(|error| !error.is_of_the_store()).map(ToString::to_string);
+        if let Some(why) = &why
+            && clock.told.as_ref() != Some(why)
+        {
+            tracing::warn!(shard = self.shard, why, "the shard cannot be opened yet");
+        }
+        clock.told = why;
     }
 
     async fn is_closed(&self) -> Result<bool, StepError> {
