@@ -52,6 +52,31 @@ fn make_user(redis: &Redis) {
     assert_eq!(redis.command(&command), "OK");
 }
 
+/// Also what only some rare turn of a function calls is in the rule.
+#[test]
+fn the_documented_user_may_call_what_the_functions_call() {
+    if lacks("redis-server") {
+        return;
+    }
+    let rule = documented_user();
+    let redis = Redis::start();
+    let functions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rank/src/redis/lua");
+    let texts =
+        fs::read_dir(functions).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let texts = texts.collect::<Vec<_>>().concat();
+    // Names of commands stand there in capitals, and so do their options and our answers, which Redis tells apart.
+    let quoted =
+        texts.split('\'').filter(|word| word.len() > 2 && word.chars().all(|c| c.is_ascii_uppercase()));
+    let mut commands: Vec<String> = quoted.map(str::to_lowercase).collect();
+    commands.sort();
+    commands.dedup();
+    commands.retain(|command| redis.command(&["COMMAND", "INFO", command]) != "(nil)");
+    assert!(commands.len() > 20, "{commands:?}");
+    for command in commands {
+        assert!(rule.contains(&format!("+{command}")), "the README's user may not call {command}");
+    }
+}
+
 /// Waits until a process says in its health that this is what it waits for. It goes on living.
 fn waits_for(process: &mut Process, why: &str) {
     let mut client = process.client();
