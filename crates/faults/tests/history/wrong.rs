@@ -1,0 +1,247 @@
+//! Histories that are wrong in one way each.
+
+use hiscore_faults::history::event::Shown;
+use hiscore_faults::history::violation::Whose;
+use hiscore_faults::history::{
+    Call, Event, Level, Operator, Outcome, Promises, Row, Scores, Violation, check, read,
+};
+
+/// A history of one player on one board, written step by step.
+struct History(Vec<Event>);
+
+fn on(operator: Operator) -> History {
+    History(vec![Event::Board { board: "b".into(), operator }])
+}
+
+fn scores(score: i64, subscore: i64) -> Scores {
+    Scores { score, subscore }
+}
+
+fn row(player: &str, rank: u64, score: i64, subscore: i64, num_score: u64) -> Row {
+    Row {
+        player: player.into(),
+        rank: Some(rank),
+        shown: Shown { scores: scores(score, subscore), num_score },
+    }
+}
+
+fn whose(player: &str) -> Whose {
+    Whose { board: "b".into(), version: 1, player: player.into() }
+}
+
+impl History {
+    fn with(mut self, event: Event) -> Self {
+        self.0.push(event);
+        self
+    }
+
+    fn sent(self, op: u64, score: i64, subscore: i64, key: Option<&str>) -> Self {
+        let (board, player, key) = ("b".into(), "p".into(), key.map(str::to_owned));
+        let call = Call::Submit { board, player, scores: scores(score, subscore), key };
+        self.with(Event::Invoke { op, client: 0, call })
+    }
+
+    fn ok(self, op: u64, outcome: Outcome) -> Self {
+        let (level, outcome) = (Some(Level::Persisted), Some(outcome));
+        self.with(Event::Ok { op, level, outcome, version: None, shown: None })
+    }
+
+    /// Sent and at once acknowledged.
+    fn acked(self, op: u64, score: i64, subscore: i64) -> Self {
+        self.sent(op, score, subscore, None).ok(op, Outcome::Improved)
+    }
+
+    fn unknown(self, op: u64, score: i64, subscore: i64) -> Self {
+        self.sent(op, score, subscore, None).with(Event::Unknown { op })
+    }
+
+    fn deleted(self, op: u64) -> Self {
+        let call = Call::Delete { board: "b".into(), player: "p".into() };
+        self.with(Event::Invoke { op, client: 0, call }).ok(op, Outcome::Improved)
+    }
+
+    fn read(self, op: u64, score: i64, num_score: u64) -> Self {
+        let call = Call::Read { board: "b".into(), player: "p".into() };
+        let shown = Some(Shown { scores: scores(score, 0), num_score });
+        let ok = Event::Ok { op, level: None, outcome: None, version: None, shown };
+        self.with(Event::Invoke { op, client: 7, call }).with(ok)
+    }
+
+    fn in_the_end(self, tier: &str, rows: Vec<Row>) -> Self {
+        self.with(Event::Final { tier: tier.into(), board: "b".into(), version: 1, rows })
+    }
+
+    /// What is found, in both tiers.
+    fn ends(self, rows: &[Row]) -> Vec<Violation> {
+        self.in_the_end("rank", rows.to_vec()).in_the_end("store", rows.to_vec()).found()
+    }
+
+    fn found(self) -> Vec<Violation> {
+        // As it is kept, and read back.
+        let lines: Vec<String> = self.0.iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+        let kept = read(lines.join("\n").as_bytes()).unwrap();
+        assert_eq!(kept, self.0);
+        check(&Promises::default(), &kept).violations
+    }
+}
+
+fn lost(op: u64) -> Vec<Violation> {
+    vec![Violation::Lost { whose: whose("p"), op }]
+}
+
+#[test]
+fn an_acknowledged_one_is_lost() {
+    assert_eq!(on(Operator::Best).acked(1, 5, 0).ends(&[]), lost(1));
+    assert_eq!(on(Operator::Best).acked(1, 5, 0).acked(2, 7, 0).ends(&[row("p", 1, 5, 0, 2)]), lost(2));
+    assert_eq!(on(Operator::Increment).acked(1, 5, 1).acked(2, 7, 2).ends(&[row("p", 1, 5, 1, 1)]), lost(2));
+    let unknown = on(Operator::Increment).acked(1, 5, 1).unknown(2, 7, 2);
+    assert_eq!(unknown.ends(&[row("p", 1, 7, 2, 1)]), lost(1));
+}
+
+#[test]
+fn a_later_one_is_written_over() {
+    let found = on(Operator::Set).acked(1, 5, 0).acked(2, 3, 0).ends(&[row("p", 1, 5, 0, 2)]);
+    assert_eq!(found, [Violation::Overwritten { whose: whose("p"), op: 2, by: 1 }]);
+}
+
+#[test]
+fn one_that_is_unknown_may_be_the_last_or_not_be_there() {
+    for shown in [row("p", 1, 9, 0, 2), row("p", 1, 3, 0, 1), row("p", 1, 3, 0, 2)] {
+        assert_eq!(on(Operator::Set).unknown(1, 9, 0).acked(2, 3, 0).ends(&[shown]), []);
+    }
+}
+
+#[test]
+fn an_increment_counted_twice() {
+    let found = on(Operator::Increment).acked(1, 5, 1).acked(2, 7, 2).ends(&[row("p", 1, 17, 4, 3)]);
+    assert_eq!(found, [Violation::CountedTwice { whose: whose("p"), op: 1 }]);
+    let found = on(Operator::Increment).acked(1, 5, 1).unknown(2, 7, 2).ends(&[row("p", 1, 19, 5, 3)]);
+    assert_eq!(found, [Violation::CountedTwice { whose: whose("p"), op: 2 }]);
+}
+
+#[test]
+fn what_was_never_submitted() {
+    let never = |score, subscore| {
+        vec![Violation::NeverSubmitted { whose: whose("p"), found: scores(score, subscore) }]
+    };
+    // Better than anything; a mix of two; refused; surely not sent.
+    assert_eq!(on(Operator::Best).acked(1, 5, 0).ends(&[row("p", 1, 6, 0, 1)]), never(6, 0));
+    let mix = on(Operator::Best).acked(1, 5, 1).acked(2, 7, 2).ends(&[row("p", 1, 7, 1, 2)]);
+    assert_eq!(mix, never(7, 1));
+    let refused = Event::Refused { op: 2, code: "OUT_OF_RANGE".into() };
+    let refused = on(Operator::Set).acked(1, 5, 0).sent(2, 7, 0, None).with(refused);
+    assert_eq!(refused.ends(&[row("p", 1, 7, 0, 1)]), never(7, 0));
+    let failed = on(Operator::Increment).acked(1, 5, 1).sent(2, 7, 2, None).with(Event::Failed { op: 2 });
+    assert_eq!(failed.ends(&[row("p", 1, 12, 3, 2)]), never(12, 3));
+    assert_eq!(on(Operator::Increment).acked(1, 5, 1).ends(&[row("p", 1, 6, 1, 1)]), never(6, 1));
+}
+
+#[test]
+fn a_refusal_after_the_acknowledgement_is_no_loss() {
+    let refused = Event::Refused { op: 2, code: "OUT_OF_RANGE".into() };
+    let history = on(Operator::Increment).acked(1, 5, 1).acked(2, 7, 2).with(refused);
+    assert_eq!(history.ends(&[row("p", 1, 5, 1, 1)]), []);
+}
+
+#[test]
+fn what_was_deleted_is_back() {
+    for operator in [Operator::Best, Operator::Set, Operator::Increment] {
+        let found = on(operator).acked(1, 5, 1).deleted(2).ends(&[row("p", 1, 5, 1, 1)]);
+        assert_eq!(found, [Violation::Returned { whose: whose("p"), op: 1, deletion: 2 }]);
+        assert_eq!(on(operator).acked(1, 5, 1).deleted(2).ends(&[]), []);
+        assert_eq!(on(operator).acked(1, 5, 1).deleted(2).acked(3, 4, 2).ends(&[row("p", 1, 4, 2, 1)]), []);
+    }
+    let found = on(Operator::Best).acked(1, 5, 1).deleted(2).acked(3, 4, 2).ends(&[]);
+    assert_eq!(found, lost(3));
+}
+
+#[test]
+fn a_wrong_count() {
+    let found = on(Operator::Best).acked(1, 5, 0).acked(2, 3, 0).ends(&[row("p", 1, 5, 0, 3)]);
+    assert_eq!(found, [Violation::Miscounted { whose: whose("p"), found: 3, least: 2, most: 2 }]);
+    let found = on(Operator::Increment).acked(1, 5, 1).ends(&[row("p", 1, 5, 1, 2)]);
+    assert_eq!(found, [Violation::Miscounted { whose: whose("p"), found: 2, least: 1, most: 1 }]);
+}
+
+#[test]
+fn too_many_of_unknown_fate() {
+    let mut history = on(Operator::Increment);
+    for op in 0..20 {
+        history = history.unknown(op, 1 << op, 0);
+    }
+    let found = history.ends(&[row("p", 1, 1, 0, 1)]);
+    assert_eq!(found, [Violation::Undecided { whose: whose("p"), unknown: 20 }]);
+}
+
+#[test]
+fn tiers_differ() {
+    let rank = vec![row("p", 1, 5, 0, 1)];
+    let found =
+        on(Operator::Best).unknown(1, 5, 0).in_the_end("rank", rank).in_the_end("store", vec![]).found();
+    assert_eq!(found, [Violation::TiersDiffer { whose: whose("p"), tiers: ["rank".into(), "store".into()] }]);
+}
+
+#[test]
+fn pages_repeat_leave_gaps_or_are_unsorted() {
+    let play = || {
+        let call = |player: &str| Call::Submit {
+            board: "b".into(),
+            player: player.into(),
+            scores: scores(if player == "q" { 3 } else { 5 }, 0),
+            key: None,
+        };
+        let mut history = on(Operator::Best);
+        for (op, player) in [(1, "p"), (2, "q")] {
+            history =
+                history.with(Event::Invoke { op, client: 0, call: call(player) }).ok(op, Outcome::Improved);
+        }
+        history
+    };
+    let (p, q) = (row("p", 1, 5, 0, 1), row("q", 2, 3, 0, 1));
+    assert_eq!(play().ends(&[p.clone(), q.clone()]), []);
+    let rank = || "rank".to_owned();
+    let twice = play().in_the_end("rank", vec![p.clone(), q, row("q", 3, 3, 0, 1)]).found();
+    assert_eq!(twice, [Violation::Repeated { whose: whose("q"), tier: rank() }]);
+    let gap = play().in_the_end("rank", vec![p, row("q", 3, 3, 0, 1)]).found();
+    assert_eq!(gap, [Violation::RankGap { whose: whose("q"), tier: rank(), rank: 3, expected: 2 }]);
+    let unsorted = play().in_the_end("rank", vec![row("q", 1, 3, 0, 1), row("p", 2, 5, 0, 1)]).found();
+    assert_eq!(unsorted, [Violation::Unsorted { whose: whose("p"), tier: rank() }]);
+}
+
+#[test]
+fn a_client_reads_backwards() {
+    let play = || on(Operator::Best).acked(1, 5, 0).acked(2, 7, 0);
+    let end = [row("p", 1, 7, 0, 2)];
+    assert_eq!(play().read(3, 5, 1).read(4, 7, 2).ends(&end), []);
+    let back = play().read(3, 7, 2).read(4, 5, 1).ends(&end);
+    assert_eq!(back, [Violation::WentBack { whose: whose("p"), op: 4, earlier: 3 }]);
+}
+
+#[test]
+fn the_same_id_is_answered_otherwise() {
+    let key = Some("k");
+    let first = || on(Operator::Best).sent(1, 5, 0, key).ok(1, Outcome::Improved);
+    let end = [row("p", 1, 5, 0, 1)];
+    let other = |op, earlier| vec![Violation::OtherAnswer { whose: whose("p"), op, earlier }];
+    assert_eq!(first().sent(2, 5, 0, key).ok(2, Outcome::Duplicate).ends(&end), []);
+    assert_eq!(first().sent(2, 5, 0, key).ok(2, Outcome::Unchanged).ends(&end), other(2, Some(1)));
+    // Another body under the same id is a conflict, and only that.
+    let conflict = |op| Event::Refused { op, code: "CONFLICT".into() };
+    assert_eq!(first().sent(2, 4, 0, key).with(conflict(2)).ends(&end), []);
+    let taken = first().sent(2, 4, 0, key).ok(2, Outcome::Unchanged).ends(&[row("p", 1, 5, 0, 2)]);
+    assert_eq!(taken, other(2, Some(1)));
+    assert_eq!(first().sent(2, 5, 0, key).with(conflict(2)).ends(&end), other(2, Some(1)));
+    let repeated = on(Operator::Best).sent(1, 5, 0, key).ok(1, Outcome::Duplicate).ends(&end);
+    assert_eq!(repeated, other(1, None));
+}
+
+#[test]
+fn a_history_that_makes_no_sense() {
+    let malformed = |found: Vec<Violation>, op| {
+        assert!(matches!(found[..], [Violation::Malformed { op: of, .. }] if of == op), "{found:?}");
+    };
+    malformed(on(Operator::Best).ok(1, Outcome::Improved).ends(&[]), 1);
+    malformed(on(Operator::Best).acked(1, 5, 0).ok(1, Outcome::Improved).ends(&[row("p", 1, 5, 0, 1)]), 1);
+    malformed(on(Operator::Best).acked(1, 5, 0).sent(1, 5, 0, None).ends(&[row("p", 1, 5, 0, 1)]), 1);
+    assert!(read(&b"{\"event\":\"failed\",\"op\":1}\nx"[..]).unwrap_err().starts_with("line 2"));
+}
