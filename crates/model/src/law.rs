@@ -43,6 +43,16 @@ pub enum Work {
 }
 
 impl Work {
+    /// A submission without an id.
+    ///
+    /// # Panics
+    /// When the score is out of range.
+    #[allow(clippy::expect_used, reason = "only tests make these")]
+    pub fn anonymous(score: i64) -> Self {
+        let score = Score::new(score).expect("a small score");
+        Self::Submit(Submission::new(score, Score::ZERO, None, None))
+    }
+
     /// A submission that is told apart by its `number`, with this score.
     ///
     /// # Panics
