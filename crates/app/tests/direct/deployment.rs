@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hiscore_faults::process::command;
-use hiscore_faults::servers::{self, Mongo, Redis, Sentinels};
+use hiscore_faults::servers::{self, Kafka, Mongo, RabbitMq, Redis, Sentinels};
 use hiscore_faults::wait::{pause, until};
 use hiscore_faults::{Client, Process};
 
@@ -36,12 +36,36 @@ pub(crate) struct Deployment {
     pub(crate) replica: Option<Redis>,
     pub(crate) sentinels: Option<Sentinels>,
     pub(crate) mongo: Mongo,
+    /// The log in front of Redis, if there is one.
+    pub(crate) log: Option<Broker>,
+}
+
+/// A broker that keeps the log.
+#[derive(Debug)]
+pub(crate) enum Broker {
+    Kafka(Kafka),
+    RabbitMq(RabbitMq),
+}
+
+impl Broker {
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Kafka(kafka) => kafka.url("scores"),
+            Self::RabbitMq(rabbit) => rabbit.url(),
+        }
+    }
 }
 
 impl Deployment {
     /// One Redis, and MongoDB of so many members.
     pub(crate) fn start(members: usize) -> Self {
-        Self { redis: Redis::start(), replica: None, sentinels: None, mongo: Mongo::start(members) }
+        let redis = Redis::start();
+        Self { redis, replica: None, sentinels: None, mongo: Mongo::start(members), log: None }
+    }
+
+    /// The same behind a log.
+    pub(crate) fn behind(self, log: Broker) -> Self {
+        Self { log: Some(log), ..self }
     }
 
     /// A primary and a replica of Redis under three Sentinels.
@@ -49,7 +73,8 @@ impl Deployment {
         let redis = Redis::start();
         let replica = Redis::replica_of(&redis);
         let sentinels = Sentinels::start("scores", &redis, 3, 2);
-        Self { redis, replica: Some(replica), sentinels: Some(sentinels), mongo: Mongo::start(1) }
+        let mongo = Mongo::start(1);
+        Self { redis, replica: Some(replica), sentinels: Some(sentinels), mongo, log: None }
     }
 
     /// The URL of Redis.
@@ -60,7 +85,12 @@ impl Deployment {
     /// Starts a process and waits until it listens.
     pub(crate) fn listening(&self, roles: &str, more: &[&str], environment: &[(&str, &str)]) -> Process {
         let (redis, mongo) = (self.redis_url(), self.mongo.url());
-        process(&redis, &mongo, roles, more, environment).unwrap_or_else(|said| panic!("it ended: {said}"))
+        let log = self.log.as_ref().map(Broker::url);
+        let mut more = more.to_vec();
+        if let Some(log) = log.as_ref().filter(|_| !more.contains(&"--log-url")) {
+            more.extend(["--log-url", log]);
+        }
+        process(&redis, &mongo, roles, &more, environment).unwrap_or_else(|said| panic!("it ended: {said}"))
     }
 
     /// Starts a process and waits until it is ready.

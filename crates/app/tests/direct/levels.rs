@@ -94,7 +94,8 @@ fn levels_with_a_replica() {
     }
     let redis = Redis::start();
     let replica = Redis::replica_of(&redis);
-    let deployment = Deployment { redis, replica: Some(replica), sentinels: None, mongo: Mongo::start(1) };
+    let deployment =
+        Deployment { redis, replica: Some(replica), sentinels: None, mongo: Mongo::start(1), log: None };
     let replica = deployment.replica.as_ref().unwrap();
     let more = [&SETTINGS[..], &["--redis-wait", "200ms"]].concat();
     let server = deployment.serve_with("all", &more);

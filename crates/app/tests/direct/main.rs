@@ -16,6 +16,7 @@ mod wire;
 
 mod cluster;
 mod levels;
+mod logged;
 mod names;
 mod persisters;
 mod processes;

@@ -98,6 +98,7 @@ fn redis_is_spoken_to_by_tls_as_a_user_with_few_rights() {
         replica: None,
         sentinels: None,
         mongo: Mongo::start(1),
+        log: None,
     };
     let redis = &deployment.redis;
     let url = format!("rediss://hiscore:{ENCODED}@{}", redis.tls_address());

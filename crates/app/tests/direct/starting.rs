@@ -180,8 +180,13 @@ fn a_store_without_a_majority_is_a_store_that_is_away() {
     if missing() {
         return;
     }
-    let deployment =
-        Deployment { redis: Redis::start(), replica: None, sentinels: None, mongo: Mongo::start(3) };
+    let deployment = Deployment {
+        redis: Redis::start(),
+        replica: None,
+        sentinels: None,
+        mongo: Mongo::start(3),
+        log: None,
+    };
     let server = deployment.serve("all");
     let load = Load::start(Plan::default(), &[&server]);
     load.await_acks(200);

@@ -75,7 +75,7 @@ fn mongodb_is_restored_while_redis_restarts() {
         return;
     }
     let redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let deployment = Deployment { redis, replica: None, sentinels: None, mongo: Mongo::start(1) };
+    let deployment = Deployment { redis, replica: None, sentinels: None, mongo: Mongo::start(1), log: None };
     let server = deployment.serve("ingest,scoreboard");
     let persister = deployment.serve("persist");
     let mongo = &deployment.mongo;

@@ -19,6 +19,7 @@ const RESET: &str = "mutation Reset($board: ID!, $from: Int) { resetLeaderboard(
 pub(crate) enum Level {
     Ranked,
     Replicated,
+    Logged,
     Persisted,
 }
 
@@ -27,6 +28,7 @@ impl Level {
         match self {
             Self::Ranked => "RANKED",
             Self::Replicated => "REPLICATED",
+            Self::Logged => "LOGGED",
             Self::Persisted => "PERSISTED",
         }
     }
@@ -35,6 +37,7 @@ impl Level {
         match name {
             "RANKED" => Self::Ranked,
             "REPLICATED" => Self::Replicated,
+            "LOGGED" => Self::Logged,
             "PERSISTED" => Self::Persisted,
             _ => panic!("an ack that this profile does not have: {name}"),
         }
@@ -115,8 +118,11 @@ fn verdict(result: &Value) -> Verdict {
     match (user_error(result), result["ack"].as_str()) {
         (Some(error), _) => error,
         (None, Some(ack)) => {
-            let outcome = result["outcome"].as_str().expect("an outcome").to_owned();
-            Verdict::Acked(Level::named(ack), outcome)
+            let level = Level::named(ack);
+            // What is safe in a log need not have been judged yet.
+            let outcome = result["outcome"].as_str();
+            assert!(outcome.is_some() || level == Level::Logged, "no outcome: {result}");
+            Verdict::Acked(level, outcome.unwrap_or("LATER").to_owned())
         }
         (None, None) => panic!("neither an ack nor an error: {result}"),
     }
