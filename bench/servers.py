@@ -1,5 +1,6 @@
 """The servers that are compared: each on a free port of the loopback, with a folder of its own, driven by its own tool."""
 
+import os
 import pathlib
 import re
 import signal
@@ -33,6 +34,12 @@ def wait_until(ready, what, seconds=60):
             pass
         time.sleep(0.05)
     sys.exit(f"{what} did not get ready within {seconds} s")
+
+
+def cpu_seconds(pid):
+    """Of a processor, by a process and its threads, in user space and in the kernel."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wrk(url, seconds, script, *arguments, connections=CONNECTIONS):
@@ -75,8 +82,7 @@ class Hiscore:
         return sum(counts.values())
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / 100
+        return cpu_seconds(self.process.pid)
 
     def memory_bytes(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

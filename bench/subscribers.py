@@ -2,7 +2,9 @@
 """Thousands of subscribers, each on a connection of its own, while scores are written as fast as they go.
 
 For each kind of subscriber: what the writers lose against the same load without subscribers before and after in the same run, what a
-subscriber takes of the server's memory, how long a score takes to reach it, and whether it missed a change set.
+subscriber takes of the server's memory, how long a score takes to reach it, and whether it missed a change set. And what a message
+costs, in time of a processor, of the server and of those who receive: while a few scores a second move the board for everybody and nobody
+else writes. That figure, unlike the others, says little about what else the machine does.
 
     make bench                                   the table, after the one beside Redis
     bench/subscribers.py --subscribers 5000 --seconds 10
@@ -14,6 +16,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import resource
 import statistics
 import subprocess
@@ -22,7 +25,7 @@ import tempfile
 import time
 import urllib.request
 
-from servers import CONNECTIONS, HERE, Hiscore
+from servers import CONNECTIONS, HERE, Hiscore, cpu_seconds
 
 ROOT = HERE.parent
 KINDS = {
@@ -30,6 +33,8 @@ KINDS = {
     "stream": "leaderboardChanged, one board, event stream",
     "ranks": "rankChanged, a player each, WebSocket",
 }
+# Scores a second, each above all others, while messages are weighed: some for every change set.
+MOVES = 10
 # What is to be reached: bytes a subscriber, p99 of the delivery in ms, the share of the writes that is left.
 GOALS = {"bytes": 16 * 1024, "p99_ms": 1000, "left": 2 / 3}
 
@@ -53,6 +58,9 @@ class Subscribers:
         self.process = subprocess.Popen(command, text=True, **pipes)
         if self.process.stdout.readline() != "ready\n":
             sys.exit(f"the subscribers did not get ready: {pathlib.Path(log.name).read_text()[-500:]}")
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.process.pid)
 
     def say(self, line):
         self.process.stdin.write(line + "\n")
@@ -79,6 +87,34 @@ def wrong_ranks(server, ranks):
     return sum(1 for player in players if told[player] != asked.get(player, (None, None)))
 
 
+def give_records(server, count):
+    """To everybody whom the clients follow, so that each of them has a rank that moves."""
+    query = "mutation($in: SubmitScoresInput!) { submitScores(input: $in) { userErrors { code } } }"
+    for at in range(0, count, 1000):
+        players = range(at, min(at + 1000, count))
+        entries = [{"playerId": f"player{player * 199}", "score": player + 1} for player in players]
+        ask(server, query, {"in": {"leaderboardId": "bench", "submissions": entries}})
+
+
+def told_so_far(server):
+    counted = re.findall(r"^hiscore_(?:websocket_events|event_stream_events)_total (\d+)", server.get("/metrics"), re.M)
+    return sum(map(int, counted))
+
+
+def weigh(server, subscribers, seconds):
+    """What a message costs of a processor, in µs: the server's part (with the few scores), and that of those who receive."""
+    counts = lambda: (told_so_far(server), server.cpu_seconds(), subscribers.cpu_seconds())
+    query = "mutation($in: SubmitScoreInput!) { submitScore(input: $in) { ack } }"
+    before = counts()
+    for move in range(seconds * MOVES):
+        entry = {"leaderboardId": "bench", "playerId": f"move{move}", "score": (1 << 51) + move}
+        ask(server, query, {"in": entry})
+        time.sleep(1 / MOVES)
+    messages, of_server, of_client = (after - was for was, after in zip(before, counts()))
+    per = 1e6 / max(messages, 1)
+    return {"messages_alone": messages, "server_us": of_server * per, "client_us": of_client * per}
+
+
 def measure(server, client, kind, count, seconds, script, log):
     before = server.write(seconds, script)["rate"]
     time.sleep(3)  # the funnel has written what the load left, and gives its memory back
@@ -87,10 +123,11 @@ def measure(server, client, kind, count, seconds, script, log):
     try:
         time.sleep(3)  # some change sets for everyone, so that buffers are as large as they get
         taken = (server.memory_bytes() - empty) / count
+        weighed = weigh(server, subscribers, seconds)
         subscribers.say("begin")
-        cpu = server.cpu_seconds()
+        of_server, of_client = server.cpu_seconds(), subscribers.cpu_seconds()
         during = server.write(seconds, script)["rate"]
-        cpu = (server.cpu_seconds() - cpu) / seconds
+        of_server, of_client = server.cpu_seconds() - of_server, subscribers.cpu_seconds() - of_client
         time.sleep(1)
         revision = ask(server, '{ leaderboard(id: "bench") { revision } }')["leaderboard"]["revision"]
         figures = subscribers.end(revision.split(".")[1])
@@ -100,7 +137,8 @@ def measure(server, client, kind, count, seconds, script, log):
         subscribers.stop()
     time.sleep(2)
     after = server.write(seconds, script)["rate"]
-    figures |= {"before": before, "during": during, "after": after, "bytes": taken, "cpus": cpu}
+    figures |= {"before": before, "during": during, "after": after, "bytes": taken}
+    figures |= weighed | {"server_cpus": of_server / seconds, "client_cpus": of_client / seconds}
     figures["left"] = during / statistics.mean((before, after))
     return figures
 
@@ -110,6 +148,8 @@ def told(kind, figures, count, seconds):
     print(f"  writes a second: {figures['before']:,.0f} before, {figures['during']:,.0f} with them, {figures['after']:,.0f} after")
     print(f"  of the writes are left: {figures['left']:.2f} (goal: at least {GOALS['left']:.2f})")
     print(f"  memory: {figures['bytes'] / 1024:.1f} KiB a subscriber (goal: at most {GOALS['bytes'] / 1024:.0f})")
+    print(f"  a message takes {figures['server_us']:.1f} µs of the server's and {figures['client_us']:.1f} of the clients' processor time, of {figures['messages_alone']:,}")
+    print(f"  under the load: {figures['server_cpus']:.2f} processors of the server, {figures['client_cpus']:.2f} of the clients")
     print(f"  events: {figures['events']:,} ({figures['events'] / seconds:,.0f} a second)")
     if kind == "ranks":
         print(f"  last told something else than a query says: {figures['wrong']}")
@@ -151,6 +191,7 @@ def main():
             server = Hiscore(arguments.binary, home)
             try:
                 server.write(3, "bulk.lua")
+                give_records(server, arguments.subscribers)
                 figures = measure(server, arguments.client, kind, arguments.subscribers, arguments.seconds, script, log)
             finally:
                 server.stop()

@@ -150,7 +150,7 @@ test("paused it stands still and grows old; resumed it is the present again", as
   await close();
 });
 
-test("an ended season is scrolled to its end, though nobody counts it, and one to come is not made up", async () => {
+test("an ended season is scrolled to its end, and one to come is not made up", async () => {
   await server.submitAll(
     "eras",
     Array.from({ length: 777 }, (_, index) => ({ playerId: `p${index + 1}`, score: 1_000 - index })),

@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::fan_out::{FanOut, Rendered, Selection};
+use crate::fan_out::{Asked, FanOut, Rendered, Selection};
 use crate::gate::{Document, Gate};
 use crate::limits::Limits;
 use crate::metrics::{Kind, Measure, Outcome};
@@ -108,7 +108,7 @@ fn with_code(error: &mut ServerError) {
 }
 
 /// The subscription of which many are told the same.
-const SHARED: &str = "leaderboardChanged";
+const OF_A_BOARD: &str = "leaderboardChanged";
 
 /// A request that has passed the gate.
 pub(crate) struct Prepared {
@@ -120,20 +120,6 @@ pub(crate) struct Prepared {
     pub(crate) operation: OperationType,
     /// What was submitted already, and only has to be shown.
     pub(crate) judged: Option<Judged>,
-}
-
-impl Prepared {
-    /// The request, anew each time. It keeps no more than that takes, since it lives as long as a subscription.
-    fn request(self) -> (String, impl Fn() -> Request + Send + Sync + 'static) {
-        let Self { document, operation_name, variables, text, .. } = self;
-        let request = move || {
-            let mut request = Request::new(String::new()).variables(variables.clone());
-            request.operation_name = operation_name.clone();
-            request.set_parsed_query(document.parsed.clone());
-            request
-        };
-        (text, request)
-    }
 }
 
 /// A request that goes the short way.
@@ -158,7 +144,7 @@ pub(crate) struct Engine {
     schema: Schema,
     backend: Arc<Backend>,
     gate: Gate,
-    /// What many are told alike is rendered once for all of them; `None`: each for itself.
+    /// Subscribers are told what is rendered for many, or by a plan; `None`: each by an execution of its own.
     fan_out: Option<FanOut>,
     renders: Counter,
     plans: bool,
@@ -168,7 +154,7 @@ impl Engine {
     /// `renders` counts events of subscriptions that are rendered.
     pub(crate) fn new(backend: Arc<Backend>, limits: &Limits, renders: Counter) -> Self {
         let schema = schema::build(backend.clone());
-        let fan_out = limits.shared_events.then(|| FanOut::new(renders.clone()));
+        let fan_out = limits.shared_events.then(|| FanOut::new(schema.clone(), renders.clone()));
         Self { schema, backend, gate: Gate::new(limits), fan_out, renders, plans: limits.plans }
     }
 
@@ -253,20 +239,23 @@ impl Engine {
         answer
     }
 
-    /// Runs a subscription.
-    pub(crate) fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Arc<Rendered>> {
-        let name = prepared.operation_name.clone();
-        let shared = prepared.document.choose(name.as_deref()).is_ok_and(|chosen| chosen.is_of(SHARED));
-        let variables = serde_json::to_string(&prepared.variables).unwrap_or_default();
-        let (document, request) = prepared.request();
-        match &self.fan_out {
-            Some(fan_out) if shared => {
-                let selection = Selection { document, operation: name, variables };
-                fan_out.subscribe(&self.schema, selection, request)
+    /// Begins a subscription.
+    pub(crate) async fn subscribe(&self, prepared: Prepared) -> BoxStream<'static, Arc<Rendered>> {
+        let Prepared { document, operation_name: operation, variables, text, .. } = prepared;
+        let chosen = document.choose(operation.as_deref()).ok();
+        let shared = chosen.as_ref().is_some_and(|chosen| chosen.is_of(OF_A_BOARD));
+        let follow = chosen.and_then(|chosen| chosen.follow());
+        let asked = Asked { document: Arc::clone(&document), operation, variables };
+        match (&self.fan_out, follow) {
+            (Some(fan_out), _) if shared => {
+                let variables = serde_json::to_string(&asked.variables).unwrap_or_default();
+                let operation = asked.operation.clone();
+                fan_out.board(Selection { document: text, operation, variables }, asked).await
             }
+            (Some(fan_out), Some(plan)) => fan_out.player(plan, asked).await,
             _ => {
                 let renders = self.renders.clone();
-                let events = self.schema.execute_stream(request()).map(Rendered::of);
+                let events = self.schema.execute_stream(asked.request()).map(Rendered::of);
                 let counted = move |_: &Arc<Rendered>| {
                     renders.inc();
                 };

@@ -1,40 +1,52 @@
-//! Fan-out: what thousands are told of one board is rendered once for all who select the same.
+//! Fan-out: what thousands are told is rendered once for all who select the same, or straight from what is told.
 //!
-//! Everybody who subscribes goes through the schema once, which checks the request and opens the board's changes; the
-//! *tap* in the request's data takes those out. From then on each change is rendered by the schema once per selection
+//! Everybody who subscribes goes through the schema once, which checks the request and opens the changes; the *tap* in the
+//! request's data takes those out. From then on each change of a board is rendered by the schema once per selection
 //! (document, operation, variables), and the text is shared. A board's changes are shared by all who follow it already, so
-//! "the same change" is the same allocation.
+//! "the same change" is the same allocation. What one player has is nobody else's: it is written by a plan
+//! ([`crate::plan::Follow`]), and a follower holds no more than that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
-use async_graphql::{Request, Response};
+use async_graphql::{Request, Response, ServerError, Variables};
 use axum::body::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
+use hiscore_score::LeaderboardId;
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::OnceCell;
 
 use crate::engine::Answer;
+use crate::gate::Document;
+use crate::plan::Follow;
 use crate::schema::Schema;
-use crate::service::{Change, Changes, Trouble};
+use crate::schema::error::trouble;
+use crate::service::{Change, Changes, RankChanges, Trouble};
 
 /// Selections are forgotten when so many more than last time are there and nobody uses them.
 const TIDY_EVERY: usize = 64;
 
 /// Instead of a subscription's own stream. In the data of a request; see [`crate::schema`]'s subscriptions.
 pub(crate) enum Tap {
-    /// Takes the changes out, so that they can be shared.
-    Open(Mutex<Option<Changes>>),
-    /// Shows this one change.
+    /// Takes the changes out.
+    Open(Mutex<Option<Opened>>),
+    /// Shows this one change of a board.
     Show(Mutex<Option<Result<Arc<Change>, Trouble>>>),
 }
 
-/// An answer with its text.
+/// What a subscription's changes are.
+pub(crate) enum Opened {
+    Board(Changes),
+    Player(LeaderboardId, RankChanges),
+}
+
+/// What is told, as text.
 pub(crate) struct Rendered {
-    /// What the text says.
-    pub(crate) answer: Answer,
+    /// There is nothing but errors: the end of a subscription.
+    pub(crate) lost: bool,
+    pub(crate) errors: Vec<ServerError>,
     /// As JSON.
     pub(crate) text: Arc<str>,
     /// As an event of a stream of them, made for the first who wants it so.
@@ -47,8 +59,13 @@ impl Rendered {
     }
 
     pub(crate) fn from(answer: Answer) -> Arc<Self> {
-        let text = String::from_utf8(answer.to_json()).unwrap_or_default().into();
-        Arc::new(Self { answer, text, framed: OnceLock::new() })
+        let text = text(answer.to_json());
+        Arc::new(Self { lost: answer.is_lost(), errors: answer.errors, text, framed: OnceLock::new() })
+    }
+
+    /// Plain success, written already.
+    fn written(json: Vec<u8>) -> Arc<Self> {
+        Arc::new(Self { lost: false, errors: Vec::new(), text: text(json), framed: OnceLock::new() })
     }
 
     /// The text in a frame, which is the same for all.
@@ -57,7 +74,29 @@ impl Rendered {
     }
 }
 
-/// What makes two subscribers the same: the document as it is kept, the operation's name, and the variables as text.
+/// JSON is always text.
+fn text(json: Vec<u8>) -> Arc<str> {
+    String::from_utf8(json).unwrap_or_default().into()
+}
+
+/// A subscription as it was asked for.
+pub(crate) struct Asked {
+    pub(crate) document: Arc<Document>,
+    pub(crate) operation: Option<String>,
+    pub(crate) variables: Variables,
+}
+
+impl Asked {
+    /// The request, anew each time.
+    pub(crate) fn request(&self) -> Request {
+        let mut request = Request::new(String::new()).variables(self.variables.clone());
+        request.operation_name = self.operation.clone();
+        request.set_parsed_query(self.document.parsed.clone());
+        request
+    }
+}
+
+/// What makes two subscribers the same: the document as it came in, the operation's name, and the variables as text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Selection {
     pub(crate) document: String,
@@ -68,103 +107,131 @@ pub(crate) struct Selection {
 /// What a change looks like; empty until the first who needs it has rendered it.
 type Look = Arc<OnceCell<Arc<Rendered>>>;
 
-/// The last change that was rendered for a selection.
-#[derive(Default)]
-struct Last(Mutex<Option<(Arc<Change>, Look)>>);
+/// A selection that somebody follows, and the last change that was rendered for it.
+struct Selected {
+    schema: Schema,
+    asked: Asked,
+    last: Mutex<Option<(Arc<Change>, Look)>>,
+    renders: Counter,
+}
 
 /// All selections that somebody follows.
 pub(crate) struct FanOut {
-    selections: Mutex<Selections>,
+    schema: Schema,
+    selections: Mutex<Selections<Selected>>,
     /// How often a change was rendered.
     renders: Counter,
 }
 
-#[derive(Default)]
-struct Selections {
-    followed: HashMap<Selection, Weak<Last>>,
+/// What is kept for each selection, for as long as somebody uses it.
+struct Selections<T> {
+    followed: HashMap<Selection, Weak<T>>,
     tidy_at: usize,
 }
 
-/// What is needed to render for a selection. `request` makes the request anew, each time the same.
-struct Renderer<F> {
-    schema: Schema,
-    request: F,
-    renders: Counter,
+impl<T> Default for Selections<T> {
+    fn default() -> Self {
+        Self { followed: HashMap::new(), tidy_at: 0 }
+    }
+}
+
+impl<T> Selections<T> {
+    fn of(&mut self, selection: Selection, make: impl FnOnce() -> T) -> Arc<T> {
+        if let Some(kept) = self.followed.get(&selection).and_then(Weak::upgrade) {
+            return kept;
+        }
+        let made = Arc::new(make());
+        self.followed.insert(selection, Arc::downgrade(&made));
+        if self.followed.len() >= self.tidy_at {
+            self.followed.retain(|_, kept| kept.strong_count() > 0);
+            self.tidy_at = self.followed.len() + TIDY_EVERY;
+        }
+        made
+    }
 }
 
 impl FanOut {
     /// Counts what it renders.
-    pub(crate) fn new(renders: Counter) -> Self {
-        Self { selections: Mutex::default(), renders }
+    pub(crate) fn new(schema: Schema, renders: Counter) -> Self {
+        Self { schema, selections: Mutex::default(), renders }
     }
 
-    fn last(&self, selection: Selection) -> Arc<Last> {
-        let mut selections = self.selections.lock();
-        let Selections { followed, tidy_at } = &mut *selections;
-        if let Some(last) = followed.get(&selection).and_then(Weak::upgrade) {
-            return last;
-        }
-        let last = Arc::<Last>::default();
-        followed.insert(selection, Arc::downgrade(&last));
-        if followed.len() >= *tidy_at {
-            followed.retain(|_, last| last.strong_count() > 0);
-            *tidy_at = followed.len() + TIDY_EVERY;
-        }
-        last
-    }
-
-    /// The stream of a subscription to a board's changes. `request` makes the request anew, each time the same.
-    pub(crate) fn subscribe<F: Fn() -> Request + Send + Sync + 'static>(
+    /// A subscription to a board's changes, once it is opened.
+    pub(crate) async fn board(
         &self,
-        schema: &Schema,
         selection: Selection,
-        request: F,
+        asked: Asked,
     ) -> BoxStream<'static, Arc<Rendered>> {
-        let last = self.last(selection);
-        let renderer = Renderer { schema: schema.clone(), request, renders: self.renders.clone() };
-        futures_util::stream::once(async move {
-            let tap = Arc::new(Tap::Open(Mutex::default()));
-            let opened = renderer.schema.execute_stream((renderer.request)().data(Arc::clone(&tap)));
-            // It ends at once: with errors, or with nothing once the changes are out.
-            let said: Vec<_> = opened.map(Rendered::of).collect().await;
-            let changes = match tap.as_ref() {
-                Tap::Open(changes) => changes.lock().take(),
-                Tap::Show(_) => None,
-            };
-            let shown = changes.map(|changes| shown(renderer, last, changes));
-            futures_util::stream::iter(said).chain(futures_util::stream::iter(shown).flatten())
-        })
-        .flatten()
-        .boxed()
+        let (schema, renders) = (self.schema.clone(), self.renders.clone());
+        let selected = || Selected { schema, asked, last: Mutex::default(), renders };
+        let selected = self.selections.lock().of(selection, selected);
+        match self.open(selected.asked.request()).await {
+            (_, Some(Opened::Board(changes))) => shown(selected, changes).boxed(),
+            (said, _) => stream::iter(said).boxed(),
+        }
+    }
+
+    /// A subscription to what one player has, by a plan of its document, once it is opened.
+    pub(crate) async fn player(&self, plan: Follow, asked: Asked) -> BoxStream<'static, Arc<Rendered>> {
+        match self.open(asked.request()).await {
+            (_, Some(Opened::Player(board, changes))) => {
+                written(plan, board, changes, self.renders.clone()).boxed()
+            }
+            (said, _) => stream::iter(said).boxed(),
+        }
+    }
+
+    /// Has the schema check a request and open its changes; without them, what the schema says instead.
+    async fn open(&self, request: Request) -> (Vec<Arc<Rendered>>, Option<Opened>) {
+        let tap = Arc::new(Tap::Open(Mutex::default()));
+        // It ends at once: with errors, or with nothing once the changes are out.
+        let said = self.schema.execute_stream(request.data(Arc::clone(&tap))).map(Rendered::of);
+        let said = said.collect().await;
+        let opened = match tap.as_ref() {
+            Tap::Open(opened) => opened.lock().take(),
+            Tap::Show(_) => None,
+        };
+        (said, opened)
     }
 }
 
 /// Each change as this selection shows it.
-fn shown<F: Fn() -> Request + Send + Sync + 'static>(
-    renderer: Renderer<F>,
-    last: Arc<Last>,
-    changes: Changes,
-) -> impl Stream<Item = Arc<Rendered>> + Send + 'static {
-    let parts = Arc::new((renderer, last));
+fn shown(selected: Arc<Selected>, changes: Changes) -> impl Stream<Item = Arc<Rendered>> + Send + 'static {
     changes.then(move |change| {
-        let parts = Arc::clone(&parts);
+        let selected = Arc::clone(&selected);
         async move {
-            let (renderer, last) = parts.as_ref();
             match change {
                 Ok(change) => {
-                    let look = last.look(&change);
+                    let look = selected.look(&change);
                     // Whoever comes first renders; the others wait for that, which is what they would do anyhow.
-                    Arc::clone(look.get_or_init(|| renderer.render(Ok(change))).await)
+                    Arc::clone(look.get_or_init(|| selected.render(Ok(change))).await)
                 }
-                Err(trouble) => renderer.render(Err(trouble)).await,
+                Err(trouble) => selected.render(Err(trouble)).await,
             }
         }
     })
 }
 
-impl Last {
+/// Each change of a player as this plan writes it.
+fn written(
+    plan: Follow,
+    board: LeaderboardId,
+    changes: RankChanges,
+    renders: Counter,
+) -> impl Stream<Item = Arc<Rendered>> + Send + 'static {
+    changes.map(move |change| {
+        renders.inc();
+        let written = change.and_then(|standing| {
+            let written = plan.write(&board, standing.as_ref());
+            written.ok_or_else(|| Trouble::Internal("a number is beyond what can be said".into()))
+        });
+        written.map_or_else(|error| Rendered::of(plan.failed(trouble(error))), Rendered::written)
+    })
+}
+
+impl Selected {
     fn look(&self, change: &Arc<Change>) -> Look {
-        let mut last = self.0.lock();
+        let mut last = self.last.lock();
         match last.as_ref() {
             Some((of, look)) if Arc::ptr_eq(of, change) => Arc::clone(look),
             _ => {
@@ -174,13 +241,11 @@ impl Last {
             }
         }
     }
-}
 
-impl<F: Fn() -> Request> Renderer<F> {
     async fn render(&self, change: Result<Arc<Change>, Trouble>) -> Arc<Rendered> {
         self.renders.inc();
         let tap = Arc::new(Tap::Show(Mutex::new(Some(change))));
-        let mut events = self.schema.execute_stream((self.request)().data(tap));
+        let mut events = self.schema.execute_stream(self.asked.request().data(tap));
         match events.next().await {
             Some(response) => Rendered::of(response),
             // It was valid when it was opened, and one change went in.
@@ -195,23 +260,21 @@ mod tests {
 
     #[test]
     fn selections_that_nobody_follows_are_forgotten() {
-        let fan_out = FanOut::new(Counter::default());
+        let mut selections = Selections::default();
         let selection = |n: usize| Selection {
             document: "subscription { leaderboardChanged(id: \"b\") { revision } }".to_owned(),
             operation: None,
             variables: n.to_string(),
         };
-        let followed = fan_out.last(selection(0));
+        let followed = selections.of(selection(0), || 0);
         for n in 1..1_000 {
-            drop(fan_out.last(selection(n)));
+            drop(selections.of(selection(n), || n));
         }
-        let known = fan_out.selections.lock().followed.len();
+        let known = selections.followed.len();
         assert!(known <= 1 + 2 * TIDY_EVERY, "{known} selections are kept for one follower");
-        assert!(
-            Arc::ptr_eq(&followed, &fan_out.last(selection(0))),
-            "the one that is followed is the same one"
-        );
-        let many: Vec<_> = (0..500).map(|n| fan_out.last(selection(n))).collect();
-        assert!((0..500).all(|n| Arc::ptr_eq(&many[n], &fan_out.last(selection(n)))));
+        let again = selections.of(selection(0), || 7);
+        assert!(Arc::ptr_eq(&followed, &again), "the one that is followed is the same one");
+        let many: Vec<_> = (0..500).map(|n| selections.of(selection(n), || n)).collect();
+        assert!((0..500).all(|n| Arc::ptr_eq(&many[n], &selections.of(selection(n), || n))));
     }
 }

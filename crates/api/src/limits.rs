@@ -56,11 +56,9 @@ pub struct WebSocketLimits {
     pub init_timeout_ms: u64,
     /// How long one message of a client may be, in bytes. Default 1 MiB.
     pub message_bytes: usize,
-    /// How many messages wait for one client at most. Default 32. Of one subscription it is one: the next change is asked
-    /// for when the last one was written, so that changes coalesce for a client that is behind. Event streams likewise.
-    pub buffer_messages: usize,
     /// How long one message may take to be written, in milliseconds. Default 10,000; then the client is cut off. Of an
-    /// event stream: 64 KiB of it.
+    /// event stream: 64 KiB of it. Meanwhile nothing waits for the client: the next change is asked for when the last one was
+    /// written, so that changes coalesce for a client that is behind.
     pub write_timeout_ms: u64,
     /// How often a connection is pinged, in milliseconds. Default 25,000; one that says nothing at all for two such
     /// intervals is cut off. On an event stream so long after the last event a comment is sent, to which nobody answers.
@@ -96,7 +94,6 @@ impl Default for WebSocketLimits {
             operations: 100,
             init_timeout_ms: 5_000,
             message_bytes: 1 << 20,
-            buffer_messages: 32,
             write_timeout_ms: 10_000,
             ping_interval_ms: 25_000,
         }

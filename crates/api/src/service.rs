@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use hiscore_score::{
     Leaderboard, LeaderboardId, Live, OrderKey, Outcome, PlayerId, Refusal, Rules, Stamp, Submission,
@@ -161,6 +162,37 @@ pub enum Start {
     After(OrderKey),
 }
 
+/// Counts the players of a season when it is called.
+pub type Count = dyn Fn() -> BoxFuture<'static, Result<u64, Trouble>> + Send + Sync;
+
+/// How many players a season has.
+#[derive(Clone)]
+pub enum Total {
+    /// Known where the page comes from.
+    Known(u64),
+    /// Not known without counting, which takes time in proportion to it: done if somebody asks.
+    Counted(Arc<Count>),
+}
+
+impl Total {
+    /// The number; an error if it had to be counted and could not be.
+    pub async fn get(&self) -> Result<u64, Trouble> {
+        match self {
+            Self::Known(total) => Ok(*total),
+            Self::Counted(count) => count().await,
+        }
+    }
+}
+
+impl std::fmt::Debug for Total {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Known(total) => write!(f, "{total}"),
+            Self::Counted(_) => f.write_str("not counted"),
+        }
+    }
+}
+
 /// A page of a season, consistent in itself.
 #[derive(Debug, Clone)]
 pub struct Page {
@@ -174,6 +206,8 @@ pub struct Page {
     pub has_previous: bool,
     /// Whether somebody stands behind the last row.
     pub has_next: bool,
+    /// Players on the season.
+    pub total: Total,
 }
 
 /// One coalesced change of a board: its present top.

@@ -48,47 +48,95 @@ fn fields(names: &'static [&'static str]) -> BoxedStrategy<String> {
     select(names).prop_map(str::to_owned).boxed()
 }
 
+const OF_A_RECORD: &[&str] = &[
+    "leaderboardId",
+    "versionId",
+    "playerId",
+    "rank",
+    "score",
+    "subscore",
+    "numScore",
+    "metadata",
+    "createdAt",
+    "updatedAt",
+];
+
+fn record() -> BoxedStrategy<String> {
+    let dressed = prop::collection::vec(dressed(fields(OF_A_RECORD), "Record"), 1..6);
+    let plain = prop::collection::vec(fields(OF_A_RECORD), 1..6);
+    prop_oneof![dressed, plain].prop_map(|fields| fields.join(" ")).boxed()
+}
+
 fn selection() -> BoxedStrategy<String> {
-    let names = ["playerId", "rank", "score", "subscore", "numScore", "metadata", "createdAt", "updatedAt"];
-    let names: &'static [&'static str] = Box::leak(Box::new(names));
-    let record = prop::collection::vec(dressed(fields(names), "Record"), 1..6);
-    let records = record.prop_map(|fields| format!("records {{ {} }}", fields.join(" ")));
+    let records = record().prop_map(|fields| format!("records {{ {fields} }}"));
     let plain = fields(&["versionId", "revision", "rankState", "totalCount", "nothing"][..4]);
     let field = prop_oneof![2 => plain, 1 => records].boxed();
     prop::collection::vec(dressed(field, "LeaderboardChange"), 1..6).prop_map(|all| all.join(" ")).boxed()
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+/// What varies around a field: head, alias, directive.
+fn around() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
     let head = select(vec!["subscription", "subscription S", "subscription S"]);
     let root = select(vec!["", "", "top: "]);
     let extra = select(vec!["", "", "", "", " @include(if: $yes)", " @skip(if: $yes)"]);
+    (head, root, extra)
+}
+
+fn of_a_board() -> BoxedStrategy<Asked> {
     let id = select(vec!["b", "b", "b", "b", "b", "none", ""]);
     let first = select(vec![json!(1), json!(2), json!(100), json!(null), json!(0), json!(101), json!("1")]);
     let usual = (Just(json!(3)), first, prop::bool::weighted(0.8));
     let first = usual.prop_map(|(usual, odd, take)| if take { usual } else { odd });
-    (head, root, extra, selection(), id, first, any::<bool>()).prop_map(
-        |(head, root, extra, selection, id, first, yes)| {
-            let mut query = format!(
-                "{head}($id: ID!, $first: Int, $yes: Boolean!, $no: Boolean = false) {{ \
-                 {root}leaderboardChanged(id: $id, first: $first){extra} {{ {selection} }} }}",
-            );
-            let used = |name: &str| selection.contains(name) || extra.contains(name);
-            let mut tail = String::new();
-            if used("...LeaderboardChanges") {
-                tail += " fragment LeaderboardChanges on LeaderboardChange { totalCount c: revision }";
-            }
-            if used("...Records") {
-                tail += " fragment Records on Record { playerId at: rank @skip(if: $no) }";
-            }
-            if !used("if: $no") && !tail.contains("if: $no") {
-                query = query.replace(", $no: Boolean = false", "");
-            }
-            if !used("if: $yes") {
-                query = query.replace(", $yes: Boolean!", "");
-            }
-            Asked { query: query + &tail, variables: json!({ "id": id, "first": first, "yes": yes }) }
-        },
-    )
+    let all = (around(), selection(), id, first, any::<bool>());
+    all.prop_map(|(around, selection, id, first, yes)| {
+        let field = "leaderboardChanged(id: $id, first: $first)";
+        let asked = whole(around, "$id: ID!, $first: Int", field, &selection);
+        Asked { variables: json!({ "id": id, "first": first, "yes": yes }), ..asked }
+    })
+    .boxed()
+}
+
+fn of_a_player() -> BoxedStrategy<Asked> {
+    let id = select(vec!["b", "b", "b", "b", "b", "none", ""]);
+    let player =
+        select(vec![json!("ada"), json!("ada"), json!("bob"), json!("no\"body"), json!(""), json!(7)]);
+    let given = select(vec!["playerId: $player", "playerId: $player", "playerId: \"ada\"", ""]);
+    let all = (around(), record(), id, player, given, any::<bool>());
+    all.prop_map(|(around, selection, id, player, given, yes)| {
+        let field = format!("rankChanged(leaderboardId: $id, {given})");
+        let asked = whole(around, "$id: ID!, $player: ID!", &field, &selection);
+        Asked { variables: json!({ "id": id, "player": player, "yes": yes }), ..asked }
+    })
+    .boxed()
+}
+
+/// The document around a field, with what it uses.
+fn whole((head, root, extra): (&str, &str, &str), variables: &str, field: &str, selection: &str) -> Asked {
+    let mut query = format!(
+        "{head}({variables}, $yes: Boolean!, $no: Boolean = false) {{ {root}{field}{extra} {{ {selection} }} }}"
+    );
+    let used = |name: &str| selection.contains(name) || extra.contains(name);
+    let mut tail = String::new();
+    if used("...LeaderboardChanges") {
+        tail += " fragment LeaderboardChanges on LeaderboardChange { totalCount c: revision }";
+    }
+    if used("...Records") {
+        tail += " fragment Records on Record { playerId at: rank @skip(if: $no) }";
+    }
+    if !used("if: $no") && !tail.contains("if: $no") {
+        query = query.replace(", $no: Boolean = false", "");
+    }
+    if !used("if: $yes") {
+        query = query.replace(", $yes: Boolean!", "");
+    }
+    if !field.contains("$player") {
+        query = query.replace(", $player: ID!", "");
+    }
+    Asked { query: query + &tail, variables: Value::Null }
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![of_a_board(), of_a_player()]
 }
 
 async fn submit(api: &Api, player: &str, score: i64) {
@@ -161,7 +209,7 @@ async fn told_alike(asked: &Asked, others: &Asked, end: Option<Trouble>) -> Vec<
 fn whoever_shares_is_told_what_each_alone_would_be() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut valid = 0;
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(200));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(400));
     let trouble = proptest::option::of(select(vec![
         Trouble::Unavailable("away".to_owned()),
         Trouble::Internal("a defect".to_owned()),
@@ -176,7 +224,7 @@ fn whoever_shares_is_told_what_each_alone_would_be() {
         })
         .unwrap();
     valid += counted.get();
-    assert!(valid > 50, "only {valid} of 200 generated subscriptions said anything: they try nothing");
+    assert!(valid > 100, "only {valid} of 400 generated subscriptions said anything: they try nothing");
 }
 
 #[tokio::test]
@@ -193,6 +241,18 @@ async fn refusals_and_troubles_are_those_of_the_full_path() {
         ("subscription { leaderboardChanged(id: \"b\") { unknown } }", "BAD_REQUEST"),
         ("subscription { leaderboardChanged(id: \"b\") }", "BAD_REQUEST"),
         ("subscription($x: ID!) { leaderboardChanged(id: $x) { revision } }", "BAD_REQUEST"),
+        ("subscription { rankChanged(leaderboardId: \"none\", playerId: \"p\") { rank } }", "NOT_FOUND"),
+        ("subscription { rankChanged(leaderboardId: \"b\", playerId: \"\") { rank } }", "INVALID"),
+        ("subscription { rankChanged(leaderboardId: \"b\") { rank } }", "BAD_REQUEST"),
+        ("subscription { rankChanged(leaderboardId: \"b\", playerId: \"p\", x: 1) { rank } }", "BAD_REQUEST"),
+        (
+            "subscription { rankChanged(leaderboardId: \"b\", playerId: \"p\") { rank unknown } }",
+            "BAD_REQUEST",
+        ),
+        (
+            "subscription { rankChanged(leaderboardId: \"b\", playerId: \"p\") { metadata { x } } }",
+            "BAD_REQUEST",
+        ),
     ] {
         let told = told_alike(&of(query, json!({})), &usual, None).await;
         let error: Value =
@@ -201,10 +261,13 @@ async fn refusals_and_troubles_are_those_of_the_full_path() {
         assert!(said == code || (code == "BAD_REQUEST" && said == "INVALID"), "{query}: {error}");
         assert_eq!(told[1].as_deref(), Some("event: complete\ndata:"), "{query}");
     }
-    let told = told_alike(&usual, &usual, Some(Trouble::Unavailable("away".to_owned()))).await;
-    assert!(told[3].as_ref().unwrap().contains("\"data\":{"), "{told:?}");
-    let last = told[4].as_ref().unwrap();
-    assert!(last.contains("UNAVAILABLE") && last.contains("\"data\":null"), "{last}");
+    let ranks = "subscription {\n  mine: rankChanged(leaderboardId: \"b\", playerId: \"ada\") { rank } }";
+    for asked in [usual.clone(), of(ranks, json!({}))] {
+        let told = told_alike(&asked, &usual, Some(Trouble::Unavailable("away".to_owned()))).await;
+        assert!(told[3].as_ref().unwrap().contains("\"data\":{"), "{told:?}");
+        let last = told[4].as_ref().unwrap();
+        assert!(last.contains("UNAVAILABLE") && last.contains("\"data\":null"), "{last}");
+    }
 }
 
 #[tokio::test]

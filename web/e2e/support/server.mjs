@@ -13,7 +13,7 @@ const DEFAULT_BIN = path.resolve(import.meta.dirname, "../../../target/release/h
 const BULK = 5_000;
 
 /** @returns {Promise<number>} */
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);
@@ -30,14 +30,19 @@ export class Server {
   #folder = mkdtempSync(path.join(tmpdir(), "hiscore-e2e-"));
   #said = "";
 
-  /** @param {number} port */
-  constructor(port) {
+  /**
+   * @param {number} port
+   * @param {readonly string[]} [options] of `hiscore serve`, beside where it listens and keeps its data
+   */
+  constructor(port, options = []) {
     this.port = port;
+    this.options = options;
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start() {
-    const server = new Server(await freePort());
+  /** @param {string[]} options */
+  static async start(...options) {
+    const server = new Server(await freePort(), options);
     await server.start();
     return server;
   }
@@ -47,9 +52,8 @@ export class Server {
     const bin = process.env.HISCORE_BIN ?? DEFAULT_BIN;
     assert.ok(existsSync(bin), `no server at ${bin}: set HISCORE_BIN to the hiscore binary`);
     const data = path.join(this.#folder, "data");
-    const child = spawn(bin, ["serve", "--listen", `127.0.0.1:${this.port}`, "--data-dir", data, "--auto-create"], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const own = ["serve", "--listen", `127.0.0.1:${this.port}`, "--data-dir", data, "--auto-create"];
+    const child = spawn(bin, [...own, ...this.options], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk) => {

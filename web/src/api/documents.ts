@@ -98,6 +98,23 @@ export const RowsQuery = graphql(
   [RowFragment],
 );
 
+/** How a season that is over ended: its top, and how many players it had. */
+export const SeasonQuery = graphql(
+  `
+    query Season($id: ID!, $first: Int!, $version: Int!) {
+      leaderboard(id: $id) {
+        records(first: $first, versionId: $version) {
+          totalCount
+          nodes {
+            ...Row
+          }
+        }
+      }
+    }
+  `,
+  [RowFragment],
+);
+
 /** The top of a board at one moment, as the server pushed it. */
 export type BoardTop = ResultOf<typeof BoardChangedSubscription>["leaderboardChanged"];
 export type BoardRecord = ResultOf<typeof RowFragment>;

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { parseHealth } from "./health.ts";
+import { parseHealth, rolesOf } from "./health.ts";
 import { parseMetrics, sumOf } from "./prometheus.ts";
 import { grown, type Reading, rates, ratios, readingOf, withReading } from "./readings.ts";
-import { verdictOf } from "./verdict.ts";
+import { meaningOf, verdictOf } from "./verdict.ts";
+
+const ALL = { ingest: true, persist: true, scoreboard: true };
 
 const TEXT = `# HELP hiscore_submissions Submissions judged, by outcome.
 # TYPE hiscore_submissions counter
@@ -34,8 +36,33 @@ describe("metrics", () => {
   });
 
   it("make a reading, or none if they are somebody else's", () => {
-    expect(readingOf(TEXT, 7)).toMatchObject({ at: 7, submitted: 1_000, commits: 40, written: 50, dirty: 12 });
-    expect(readingOf("go_goroutines 5", 7)).toBeNull();
+    expect(readingOf(TEXT, 7, ALL)).toMatchObject({ at: 7, submitted: 1_000, commits: 40, written: 50, dirty: 12 });
+    expect(readingOf("go_goroutines 5", 7, ALL)).toBeNull();
+  });
+
+  it("of a server that only shows boards tell nothing of the funnel, and no zeros either", () => {
+    const scoreboard = rolesOf(parseHealth("[+] role: scoreboard\n"));
+    const text = "hiscore_redis_connected 1\nhiscore_pending_bytes 0\nhiscore_websocket_operations 3\n";
+    expect(readingOf(text, 7, scoreboard)).toEqual({
+      at: 7,
+      submitted: null,
+      commits: null,
+      written: null,
+      failures: null,
+      dirty: null,
+      oldestSeconds: null,
+      journalBytes: null,
+      pendingBytes: null,
+      redisBytes: null,
+      subscriptions: 3,
+      events: 0,
+    });
+    // And one that does everything has a zero before anybody plays.
+    expect(readingOf("hiscore_funnel_dirty_records 0", 7, ALL)).toMatchObject({
+      submitted: 0,
+      written: 0,
+      commits: null,
+    });
   });
 });
 
@@ -49,6 +76,9 @@ const reading = (seconds: number, submitted: number, written: number, more: Part
   oldestSeconds: 0,
   journalBytes: 0,
   pendingBytes: 0,
+  redisBytes: null,
+  subscriptions: 0,
+  events: 0,
   ...more,
 });
 
@@ -86,6 +116,16 @@ describe("verdict", () => {
     expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { failures: 1, dirty: 5 })])).toBe("failing");
   });
 
+  it("is not given where nothing is written, and words say who holds what", () => {
+    const scoreboard = reading(0, 0, 0, { submitted: null, dirty: null, oldestSeconds: null });
+    expect(verdict([scoreboard])).toBe("elsewhere");
+    const persister = (written: number) => reading(written, 0, written, { submitted: null });
+    expect(verdict([persister(2), persister(4)])).toBe("keeping up");
+    expect(verdict([persister(2), { ...persister(2), at: 4_000 }])).toBe("idle");
+    expect(meaningOf("behind", reading(0, 0, 0))).toContain("the journal");
+    expect(meaningOf("behind", reading(0, 0, 0, { journalBytes: null }))).toContain("Redis");
+  });
+
   it("puts a part that is not well, and silence, before everything else", () => {
     expect(verdict([reading(0, 9, 9)], [{ name: "committer", ok: false, detail: "" }])).toBe("broken");
     expect(verdict([reading(0, 9, 9)], well, 8_000)).toBe("silent");
@@ -97,4 +137,10 @@ it("reads what a server says about its parts", () => {
     { name: "recovered", ok: true, detail: "the ranks are complete" },
     { name: "accepting", ok: false, detail: "shutting: down" },
   ]);
+});
+
+it("reads the roles of a server, which has all of them unless it says otherwise", () => {
+  expect(rolesOf([])).toEqual(ALL);
+  expect(rolesOf(parseHealth("[+] role: all\n"))).toEqual(ALL);
+  expect(rolesOf(parseHealth("[+] role: ingest,persist\n"))).toEqual({ ...ALL, scoreboard: false });
 });

@@ -14,3 +14,17 @@ export function parseHealth(text: string): Part[] {
     detail,
   }));
 }
+
+/** What a server does of a deployment. */
+export interface Roles {
+  readonly ingest: boolean;
+  readonly persist: boolean;
+  readonly scoreboard: boolean;
+}
+
+/** From the line `role`; a server without it does everything. */
+export function rolesOf(parts: readonly Part[]): Roles {
+  const named = parts.find(({ name }) => name === "role")?.detail.split(",") ?? ["all"];
+  const has = (role: string) => named.includes("all") || named.includes(role);
+  return { ingest: has("ingest"), persist: has("persist"), scoreboard: has("scoreboard") };
+}

@@ -1,20 +1,27 @@
 // One look at a server's metrics after the other, in bounded memory, and what follows from two of them. Pure.
+import type { Roles } from "./health.ts";
 import { parseMetrics, sumOf } from "./prometheus.ts";
 
-/** What was counted up to one moment (counters), and what was so at it (gauges). */
+/**
+ * What was counted up to one moment (counters), and what was so at it (gauges). Null is what this server cannot tell, since
+ * it is another's to do: not zero.
+ */
 export interface Reading {
   readonly at: number;
-  readonly submitted: number;
-  readonly commits: number;
-  readonly written: number;
-  readonly failures: number;
-  readonly dirty: number;
-  readonly oldestSeconds: number;
-  readonly journalBytes: number;
-  readonly pendingBytes: number;
+  readonly submitted: number | null;
+  readonly commits: number | null;
+  readonly written: number | null;
+  readonly failures: number | null;
+  readonly dirty: number | null;
+  readonly oldestSeconds: number | null;
+  readonly journalBytes: number | null;
+  readonly pendingBytes: number | null;
+  readonly redisBytes: number | null;
+  readonly subscriptions: number | null;
+  readonly events: number | null;
 }
 
-type Counter = "submitted" | "commits" | "written" | "failures";
+type Counter = "submitted" | "commits" | "written" | "failures" | "events";
 
 export interface Point {
   readonly at: number;
@@ -24,23 +31,34 @@ export interface Point {
 /** Five minutes of looks two seconds apart. */
 const KEPT_MS = 300_000;
 
-/** Null when the text is not that of a hiscore server. A counter that nobody has touched yet is not told: zero. */
-export function readingOf(text: string, at: number): Reading | null {
+/**
+ * Null when the text is not that of a hiscore server. A counter that nobody has touched yet is not told by some: it is zero
+ * where the server has the role (`/readyz?verbose` names the roles) that it belongs to.
+ */
+export function readingOf(text: string, at: number, roles: Roles): Reading | null {
   const metrics = parseMetrics(text);
-  const dirty = sumOf(metrics, "hiscore_funnel_dirty_records");
-  if (dirty === null) return null;
-  const value = (name: string) => sumOf(metrics, name) ?? 0;
+  if (!metrics.some(({ name }) => name.startsWith("hiscore_"))) return null;
+  const value = (name: string, told = true) => (told ? (sumOf(metrics, name) ?? 0) : null);
+  const gauge = (name: string) => sumOf(metrics, name);
+  const sum = (told: boolean, ...names: string[]) =>
+    told ? names.reduce((sum, name) => sum + (sumOf(metrics, name) ?? 0), 0) : null;
+  const dirty = gauge("hiscore_funnel_dirty_records");
+  const journalBytes = gauge("hiscore_journal_size_bytes");
+  const persists = dirty !== null;
   return {
     at,
-    submitted: value("hiscore_submissions_total"),
-    commits: value("hiscore_commit_duration_seconds_count"),
-    written: value("hiscore_funnel_written_total"),
+    submitted: value("hiscore_submissions_total", roles.ingest),
+    commits: value("hiscore_commit_duration_seconds_count", journalBytes !== null),
+    written: value("hiscore_funnel_written_total", persists),
     // The embedded store's rounds, or with a store behind Redis the bulks that were tried again.
-    failures: value("hiscore_funnel_failures_total") + value("hiscore_funnel_retries_total"),
+    failures: sum(persists, "hiscore_funnel_failures_total", "hiscore_funnel_retries_total"),
     dirty,
-    oldestSeconds: value("hiscore_funnel_oldest_dirty_age_seconds"),
-    journalBytes: value("hiscore_journal_size_bytes"),
-    pendingBytes: value("hiscore_pending_bytes"),
+    oldestSeconds: gauge("hiscore_funnel_oldest_dirty_age_seconds"),
+    journalBytes,
+    pendingBytes: value("hiscore_pending_bytes", roles.ingest),
+    redisBytes: gauge("hiscore_redis_memory_bytes"),
+    subscriptions: sum(roles.scoreboard, "hiscore_websocket_operations", "hiscore_event_streams"),
+    events: sum(roles.scoreboard, "hiscore_websocket_events_total", "hiscore_event_stream_events_total"),
   };
 }
 
@@ -49,16 +67,23 @@ export const withReading = (readings: readonly Reading[], reading: Reading): rea
   reading,
 ];
 
-/** How much a counter grew from one reading to the next. One that is smaller began anew: the server was restarted. */
-const growth = (before: Reading, after: Reading, counter: Counter): number =>
-  after[counter] >= before[counter] ? after[counter] - before[counter] : after[counter];
+/**
+ * How much a counter grew from one reading to the next; null unless both tell it. One that is smaller began anew: the server
+ * was restarted.
+ */
+function growth(before: Reading, after: Reading, counter: Counter): number | null {
+  const [was, is] = [before[counter], after[counter]];
+  if (was === null || is === null) return null;
+  return is >= was ? is - was : is;
+}
 
 /** Per second, from each reading to the next. */
 export function rates(readings: readonly Reading[], counter: Counter): Point[] {
   return readings.slice(1).flatMap((after, index) => {
     const before = readings[index];
     if (!before || after.at <= before.at) return [];
-    return [{ at: after.at, value: growth(before, after, counter) / ((after.at - before.at) / 1000) }];
+    const grew = growth(before, after, counter);
+    return grew === null ? [] : [{ at: after.at, value: grew / ((after.at - before.at) / 1000) }];
   });
 }
 
@@ -67,7 +92,7 @@ export function grown(readings: readonly Reading[], counter: Counter, since: num
   let sum = 0;
   for (const [index, after] of readings.entries()) {
     const before = readings[index - 1];
-    if (before && before.at >= since) sum += growth(before, after, counter);
+    if (before && before.at >= since) sum += growth(before, after, counter) ?? 0;
   }
   return sum;
 }

@@ -1,6 +1,6 @@
 // Looks at the server's metrics and health every two seconds, for as long as somebody looks at the page.
 import { useEffect, useState } from "react";
-import { type Part, parseHealth } from "./health.ts";
+import { type Part, parseHealth, rolesOf } from "./health.ts";
 import { type Reading, readingOf, withReading } from "./readings.ts";
 
 const EVERY_MS = 2_000;
@@ -24,10 +24,9 @@ export function useFunnel(): FunnelState {
       clearTimeout(timer);
       try {
         const [metrics, health] = await Promise.all([ask("/metrics"), ask("/readyz?verbose")]);
-        const reading = readingOf(metrics, Date.now());
-        if (reading && !stopped) {
-          setState(({ readings }) => ({ readings: withReading(readings, reading), parts: parseHealth(health) }));
-        }
+        const parts = parseHealth(health);
+        const reading = readingOf(metrics, Date.now(), rolesOf(parts));
+        if (reading && !stopped) setState(({ readings }) => ({ readings: withReading(readings, reading), parts }));
       } catch {
         // No answer is an answer, too: the verdict sees that the last reading grows old.
       }

@@ -15,7 +15,7 @@ use super::literals::Check;
 use super::rows::Rows;
 use super::types::Types;
 use crate::limits::Limits;
-use crate::plan::Plan;
+use crate::plan::{Follow, Plan};
 use crate::schema::error::ErrorCode;
 
 /// All operations of a document together may select so many times what one may, since all are validated.
@@ -99,6 +99,11 @@ impl Document {
 }
 
 impl Chosen<'_> {
+    /// How to write what a follower of a player is told, if there is a short way.
+    pub(crate) fn follow(&self) -> Option<Follow> {
+        Follow::of(self.operation)
+    }
+
     /// Query, mutation or subscription.
     pub(crate) fn kind(&self) -> OperationType {
         self.operation.ty

@@ -68,14 +68,19 @@ pub(super) async fn open(server: &Arc<Server>, prepared: Prepared, mut measure: 
     measure.outcome = Outcome::refused;
     let busy = |message| answer::refused(StatusCode::SERVICE_UNAVAILABLE, Media::EventStream, message);
     let Some(place) = server.places.take() else { return busy(FULL) };
-    let mut events = server.engine.subscribe(prepared);
-    let first = tokio::select! {
+    let begun = AssertUnwindSafe(async {
+        let mut events = server.engine.subscribe(prepared).await;
+        (events.next().await, events)
+    });
+    let begun = tokio::select! {
         biased;
         () = server.shutdown.cancelled() => return busy("the server is shutting down"),
-        first = next(&mut events) => first,
+        begun = begun.catch_unwind() => begun,
     };
+    let panicked = |_| (Some(Rendered::from(Answer::panicked())), stream::empty().boxed());
+    let (first, events) = begun.unwrap_or_else(panicked);
     let first = match first {
-        Some(first) if first.answer.is_lost() => return once(first.text.as_bytes()),
+        Some(first) if first.lost => return once(first.text.as_bytes()),
         Some(first) => first,
         None => return streaming(Body::from(COMPLETE)),
     };
@@ -186,7 +191,7 @@ impl Told {
         };
         self.server.metrics.stream_events.inc();
         let framed = framed(&event);
-        if event.answer.is_lost() {
+        if event.lost {
             (self.over, self.end) = (true, StreamEnd::complete);
             return Some([&framed, COMPLETE].concat().into());
         }

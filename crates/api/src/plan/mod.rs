@@ -1,4 +1,5 @@
-//! Prepared plans: the short way of the two hot mutations, `submitScore` and `submitScores`.
+//! Prepared plans: the short way of the two hot mutations, `submitScore` and `submitScores`; and of `rankChanged`, of which
+//! there are many subscribers ([`follow`]).
 //!
 //! A text that passed the full path once ([`crate::gate`], the library's validation, execution without an error), and is
 //! one such mutation over one variable, is walked once. Later requests with the same text have their variable read
@@ -9,6 +10,7 @@
 //! path, which decides and finds the words. So does an answer that is not plain success: the submission is not made
 //! again then, its result is handed to the resolver as [`Judged`].
 
+mod follow;
 mod input;
 mod selection;
 
@@ -24,6 +26,7 @@ use std::borrow::Cow;
 
 use crate::limits::Limits;
 use crate::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
+pub(crate) use follow::Follow;
 use input::{Bulk, Single};
 use selection::{BulkField, Fields, PayloadField};
 

@@ -85,7 +85,7 @@ impl BulkField {
 }
 
 impl RecordField {
-    fn of(field: &Field) -> Option<Self> {
+    pub(super) fn of(field: &Field) -> Option<Self> {
         Some(match field.name.node.as_str() {
             "__typename" => Self::Typename,
             "leaderboardId" => Self::LeaderboardId,
@@ -202,7 +202,8 @@ pub(super) fn bulk(
     })
 }
 
-fn record(
+/// Writes a record; `None` if a number is beyond what can be said.
+pub(super) fn record(
     out: &mut Vec<u8>,
     fields: &Fields<RecordField>,
     board: &LeaderboardId,

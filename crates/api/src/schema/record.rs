@@ -6,7 +6,7 @@ use async_graphql::{ID, Object, Result, SimpleObject};
 use hiscore_score::{LeaderboardId, OrderKey, VersionId};
 
 use super::Backend;
-use super::error::ErrorCode;
+use super::error::{ErrorCode, trouble};
 use super::scalar::{DateTime, Json, Score};
 use crate::service;
 
@@ -144,6 +144,12 @@ impl RecordConnection {
     /// The records.
     async fn nodes(&self) -> Vec<Record> {
         self.page.rows.iter().map(|row| self.node(row)).collect()
+    }
+
+    /// How many players have a record on this version. While `rankState` is `STALE`, and of a version that has ended, it is
+    /// counted in the store, and may be some seconds old.
+    async fn total_count(&self) -> Result<i32> {
+        int(self.page.total.get().await.map_err(trouble)?)
     }
 
     /// Where the page stands.

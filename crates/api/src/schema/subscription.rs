@@ -11,7 +11,7 @@ use super::check;
 use super::enums::RankState;
 use super::error::{trouble, unreadable};
 use super::record::{Record, int};
-use crate::fan_out::Tap;
+use crate::fan_out::{Opened, Tap};
 use crate::service;
 
 /// The root of everything live.
@@ -35,9 +35,9 @@ impl Subscription {
         };
         let changes = match ctx.data_opt::<Arc<Tap>>().map(Arc::as_ref) {
             None => open().await?,
-            Some(Tap::Open(changes)) => {
-                let opened = open().await?;
-                *changes.lock() = Some(opened);
+            Some(Tap::Open(opened)) => {
+                let changes = open().await?;
+                *opened.lock() = Some(Opened::Board(changes));
                 stream::empty().boxed()
             }
             Some(Tap::Show(change)) => stream::iter(change.lock().take()).boxed(),
@@ -58,7 +58,11 @@ impl Subscription {
         let board = check::leaderboard_id(&leaderboard_id, "leaderboardId")?;
         let player = check::player_id(&player_id, &["playerId"])?;
         let changes = backend(ctx)?.service.rank_changes(&board, &player).await;
-        let changes = changes.map_err(|error| unreadable(error, "leaderboardId"))?;
+        let mut changes = changes.map_err(|error| unreadable(error, "leaderboardId"))?;
+        if let Some(Tap::Open(opened)) = ctx.data_opt::<Arc<Tap>>().map(Arc::as_ref) {
+            *opened.lock() = Some(Opened::Player(board.clone(), changes));
+            changes = stream::empty().boxed();
+        }
         Ok(changes.map(move |change| {
             let change = change.map_err(trouble)?;
             Ok(change.map(|(version, row)| Record::new(&board, version, row)))

@@ -1,20 +1,19 @@
 //! One WebSocket from its handshake to its end.
 //!
-//! This task reads and decides; the writer and each operation are tasks of their own, which it ends and joins.
+//! One task does everything for a client: it hears it, asks its operations, and writes one message at a time. While that is
+//! written nothing else is asked, so no message ever waits in a queue, and a client that does not read is cut off.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::StreamExt;
-use futures_util::stream::SplitStream;
-use tokio::sync::mpsc::{self, Sender};
-use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
-use super::operation::{self, Running, Speaker};
-use super::protocol::{ClientMessage, Close, ServerMessage};
-use super::writer::{self, Outgoing};
+use super::operation::{Operation, Said};
+use super::protocol::{ClientMessage, Close, ServerMessage, next_message};
 use crate::engine::Parameters;
 use crate::http::Server;
 use crate::metrics::Metrics;
@@ -43,46 +42,75 @@ impl Drop for Open<'_> {
 pub(super) async fn run(server: &Arc<Server>, socket: WebSocket) {
     let _open = Open::new(&server.metrics);
     let limits = &server.limits.websocket;
-    let (sink, incoming) = socket.split();
-    let (to, outgoing) = mpsc::channel(limits.buffer_messages.max(1));
-    let patience = Duration::from_millis(limits.write_timeout_ms);
-    let mut writer = tokio::spawn(writer::write(sink, outgoing, patience));
     let period = Duration::from_millis(limits.ping_interval_ms.max(1));
     let mut pings = interval_at(Instant::now() + period, period);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut connection = Connection {
         server,
-        incoming,
-        to,
-        operations: JoinSet::new(),
-        running: Running::default(),
+        socket,
+        operations: Operations::default(),
         acknowledged: false,
         heard: Instant::now(),
         pings,
     };
-    let close = connection.converse(&mut writer).await;
-    connection.end(close, writer).await;
+    let close = connection.converse().await;
+    connection.end(close).await;
 }
 
 /// Ends a connection that never became one.
 pub(super) async fn refuse(server: &Arc<Server>, socket: WebSocket, close: Close) {
     let _open = Open::new(&server.metrics);
-    let (sink, mut incoming) = socket.split();
-    let (to, outgoing) = mpsc::channel(1);
-    // The channel has room for it, so this neither waits nor fails.
-    let _ = to.try_send(Outgoing::Close(close));
-    drop(to);
-    let _ = writer::write(sink, outgoing, GOODBYE).await;
+    goodbye(server, socket, close).await;
+}
+
+/// Says why, and waits for the client to have heard it.
+async fn goodbye(server: &Server, mut socket: WebSocket, close: Close) {
     server.metrics.closed(close.code);
-    let _ = timeout(GOODBYE, drain(&mut incoming)).await;
+    if close == Close::NOT_READING {
+        return;
+    }
+    let said = async {
+        if close != Close::GONE {
+            let frame = CloseFrame { code: close.code, reason: close.reason.into() };
+            let _ = socket.send(Message::Close(Some(frame))).await;
+        }
+        // Also where the client ended it: reading on is what answers its close frame. And a connection that is dropped with
+        // something unread is reset, and the close frame lost with it.
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let _ = timeout(GOODBYE, said).await;
+}
+
+/// The operations of one connection that are under way. They are few, and asked in turn.
+#[derive(Default)]
+struct Operations {
+    under_way: Vec<Operation>,
+    turn: usize,
+}
+
+impl Operations {
+    /// What one of them says next, with its place. Never, while there are none.
+    fn poll_say(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Said)> {
+        for step in 0..self.under_way.len() {
+            let at = (self.turn + step) % self.under_way.len();
+            // Nothing: it ends without a word, because the connection is about to.
+            if let Poll::Ready(Some(said)) = self.under_way[at].poll_say(cx) {
+                self.turn = at + 1;
+                return Poll::Ready((at, said));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn is_under_way(&self, id: &str) -> bool {
+        self.under_way.iter().any(|operation| operation.id == id)
+    }
 }
 
 struct Connection<'a> {
     server: &'a Arc<Server>,
-    incoming: SplitStream<WebSocket>,
-    to: Sender<Outgoing>,
-    operations: JoinSet<()>,
-    running: Running,
+    socket: WebSocket,
+    operations: Operations,
     acknowledged: bool,
     /// When the client last said anything.
     heard: Instant,
@@ -90,29 +118,42 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    /// Reads until there is a reason to end.
-    async fn converse(&mut self, writer: &mut JoinHandle<Result<(), Close>>) -> Close {
-        let shutdown = self.server.shutdown.clone();
-        let wait = Duration::from_millis(self.server.limits.websocket.init_timeout_ms);
-        let init = sleep(wait);
+    /// Hears and says until there is a reason to end.
+    async fn converse(&mut self) -> Close {
+        let server = Arc::clone(self.server);
+        let shutdown = server.shutdown.cancelled();
+        tokio::pin!(shutdown);
+        let init = sleep(Duration::from_millis(server.limits.websocket.init_timeout_ms));
         tokio::pin!(init);
         loop {
-            let next = tokio::select! {
+            let turn = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Close::SHUTDOWN,
-                ended = &mut *writer => return why(ended),
+                // First, since of thousands of connections nearly every one that wakes does so for this; what is looked at
+                // behind it is looked at once an event, and not before and after it.
+                (at, said) = poll_fn(|cx| self.operations.poll_say(cx)) => Turn::Says(at, said),
+                () = &mut shutdown => return Close::SHUTDOWN,
                 () = &mut init, if !self.acknowledged => return Close::INIT_TIMEOUT,
-                // Joined as they end, so that the set holds only those under way.
-                Some(ended) = self.operations.join_next_with_id() => match ended {
-                    Ok(_) => continue,
-                    Err(error) => self.fell(error.id()).await,
-                },
-                message = self.incoming.next() => self.receive(message).await,
-                _ = self.pings.tick() => self.ping(),
+                // Before pings: whoever has answered one while something was written is not silent.
+                message = self.socket.next() => Turn::Heard(message),
+                _ = self.pings.tick() => Turn::Ping,
             };
-            if let Err(close) = next {
+            let done = tokio::select! {
+                biased;
+                done = self.take(turn) => done,
+                () = &mut shutdown => return Close::SHUTDOWN,
+            };
+            if let Err(close) = done {
                 return close;
             }
+        }
+    }
+
+    async fn take(&mut self, turn: Turn) -> Result<(), Close> {
+        match turn {
+            Turn::Heard(message) => self.receive(message).await,
+            Turn::Says(at, said) => self.pass_on(at, said).await,
+            Turn::Ping if self.heard.elapsed() > self.pings.period() * 2 => Err(Close::SILENT),
+            Turn::Ping => self.write(Message::Ping(Default::default())).await,
         }
     }
 
@@ -137,100 +178,77 @@ impl Connection<'_> {
             ClientMessage::Ping { payload } => self.say(ServerMessage::Pong { payload }).await,
             ClientMessage::Pong { .. } => Ok(()),
             ClientMessage::Subscribe { .. } if !self.acknowledged => Err(Close::UNAUTHORIZED),
-            ClientMessage::Subscribe { id, payload } => {
-                let speaker = Speaker { id, to: self.to.clone(), running: self.running.clone() };
-                let Some(speaker) = self.start(speaker, payload)? else { return Ok(()) };
-                let most = self.server.limits.websocket.operations;
-                let message = format!("one connection may have at most {most} operations under way");
-                speaker.fail(&[ErrorCode::TooMany.request_error(message)]).await;
-                Ok(())
-            }
+            ClientMessage::Subscribe { id, payload } => self.start(id, payload).await,
             ClientMessage::Complete { id } => {
                 // One that is unknown has ended a moment ago.
-                if let Some(operation) = self.running.lock().remove(&id) {
-                    operation.abort();
-                }
+                self.operations.under_way.retain(|operation| operation.id != id);
                 Ok(())
             }
         }
     }
 
-    /// Starts an operation, or gives the speaker back when there are too many.
-    fn start(&mut self, speaker: Speaker, parameters: Parameters) -> Result<Option<Speaker>, Close> {
-        let running = self.running.clone();
-        let mut running = running.lock();
-        if running.contains_key(&speaker.id) {
+    /// Starts an operation, unless there are too many.
+    async fn start(&mut self, id: String, parameters: Parameters) -> Result<(), Close> {
+        if self.operations.is_under_way(&id) {
             return Err(Close::DUPLICATE_ID);
         }
-        if running.len() >= self.server.limits.websocket.operations {
-            return Ok(Some(speaker));
+        let most = self.server.limits.websocket.operations;
+        if self.operations.under_way.len() >= most {
+            let message = format!("one connection may have at most {most} operations under way");
+            let errors = [ErrorCode::TooMany.request_error(message)];
+            return self.say(ServerMessage::Error { id: &id, payload: &errors }).await;
         }
-        let id = speaker.id.clone();
-        // Entered under the lock: the operation, which frees the id when it ends, cannot do so before.
-        let task = operation::run(self.server.clone(), parameters, speaker);
-        running.insert(id, self.operations.spawn(task));
-        Ok(None)
+        self.operations.under_way.push(Operation::new(Arc::clone(self.server), id, parameters));
+        Ok(())
     }
 
-    /// An operation ended without a word: by a defect of ours, unless the client completed it and it is unknown by now.
-    async fn fell(&self, task: tokio::task::Id) -> Result<(), Close> {
-        let id = {
-            let mut running = self.running.lock();
-            let id = running.iter().find(|(_, operation)| operation.id() == task).map(|(id, _)| id.clone());
-            id.inspect(|id| drop(running.remove(id)))
-        };
-        let Some(id) = id else { return Ok(()) };
-        let errors = [ErrorCode::Internal.request_error("internal error")];
-        self.say(ServerMessage::Error { id: &id, payload: &errors }).await
+    /// Says it. The id of an operation that has ended is free before the client can know that it is.
+    async fn pass_on(&mut self, at: usize, said: Said) -> Result<(), Close> {
+        match said {
+            Said::Next(event) => {
+                let id = &self.operations.under_way[at].id;
+                self.write(Message::Text(next_message(id, &event.text).into())).await
+            }
+            Said::Error(errors) => {
+                let operation = self.operations.under_way.swap_remove(at);
+                self.say(ServerMessage::Error { id: &operation.id, payload: &errors }).await
+            }
+            Said::Complete => {
+                let operation = self.operations.under_way.swap_remove(at);
+                self.say(ServerMessage::Complete { id: &operation.id }).await
+            }
+        }
     }
 
-    async fn say(&self, message: ServerMessage<'_>) -> Result<(), Close> {
+    async fn say(&mut self, message: ServerMessage<'_>) -> Result<(), Close> {
         match message.to_json() {
-            Some(text) => self.to.send(Outgoing::Text(text)).await.map_err(|_| Close::NOT_READING),
+            Some(text) => self.write(Message::Text(text.into())).await,
             None => Ok(()),
         }
     }
 
-    fn ping(&self) -> Result<(), Close> {
-        if self.heard.elapsed() > self.pings.period() * 2 {
-            return Err(Close::SILENT);
+    async fn write(&mut self, message: Message) -> Result<(), Close> {
+        let patience = Duration::from_millis(self.server.limits.websocket.write_timeout_ms);
+        match timeout(patience, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Close::GONE),
+            Err(_) => Err(Close::NOT_READING),
         }
-        // No room means that there is something to write, which tells as much as a ping.
-        let _ = self.to.try_send(Outgoing::Ping);
-        Ok(())
     }
 
-    /// Ends the operations, says why, and waits for the client to have heard it.
-    async fn end(mut self, close: Close, mut writer: JoinHandle<Result<(), Close>>) {
-        self.server.metrics.closed(close.code);
-        self.operations.shutdown().await;
-        if close != Close::NOT_READING {
-            let Self { to, mut incoming, .. } = self;
-            let said = async {
-                if close != Close::GONE {
-                    let _ = to.send(Outgoing::Close(close)).await;
-                    let _ = (&mut writer).await;
-                }
-                // Also where the client ended it: reading on is what answers its close frame.
-                drain(&mut incoming).await;
-            };
-            let _ = timeout(GOODBYE, said).await;
-        }
-        writer.abort();
+    /// Ends the operations, and the connection.
+    async fn end(self, close: Close) {
+        let Self { server, socket, operations, .. } = self;
+        drop(operations);
+        goodbye(server, socket, close).await;
     }
 }
 
-/// Reads what is still on its way: a connection dropped with something unread is reset, and the close frame lost with it.
-async fn drain(incoming: &mut SplitStream<WebSocket>) {
-    while let Some(Ok(_)) = incoming.next().await {}
-}
-
-/// Why the writer ended.
-fn why(ended: Result<Result<(), Close>, tokio::task::JoinError>) -> Close {
-    match ended {
-        Ok(Err(close)) => close,
-        Ok(Ok(())) | Err(_) => Close::GONE,
-    }
+/// What a connection does next.
+enum Turn {
+    Heard(Option<Result<Message, axum::Error>>),
+    Says(usize, Said),
+    Ping,
 }
 
 /// The code for a connection that broke. axum hides tungstenite's error; its words are held by tests over a real socket.

@@ -1,12 +1,11 @@
 //! WebSockets: all operations over one connection, in the subprotocol graphql-transport-ws.
 //!
 //! Here is who may open one; [`protocol`] is what is said, [`connection`] who says it when, [`operation`] runs one
-//! operation, [`writer`] gives up on a client that does not read.
+//! operation.
 
 mod connection;
 mod operation;
 mod protocol;
-mod writer;
 
 use std::sync::Arc;
 
@@ -24,8 +23,9 @@ use protocol::{Close, SUBPROTOCOL};
 /// Why there is no place.
 pub(crate) const FULL: &str = "this server holds as many WebSockets and event streams as it may";
 
-/// What tungstenite reads at once for a connection: its default of 128 KiB times thousands of silent watchers is too much.
-const READ_BUFFER: usize = 4 << 10;
+/// What tungstenite reads at once for a connection: its default of 128 KiB times thousands of silent watchers is too much, and
+/// as much is set to zero whenever it looks whether there is something to read.
+const READ_BUFFER: usize = 512;
 
 /// The connections that this process holds: WebSockets, and event streams.
 pub(crate) struct Places(Arc<Semaphore>);

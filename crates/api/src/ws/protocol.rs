@@ -6,7 +6,7 @@ use async_graphql::{ServerError, Value};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Answer, Parameters};
+use crate::engine::Parameters;
 
 /// The only subprotocol.
 pub(super) const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -59,10 +59,6 @@ pub(super) enum ServerMessage<'a> {
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<HashMap<String, Value>>,
-    },
-    Next {
-        id: &'a str,
-        payload: &'a Answer,
     },
     Error {
         id: &'a str,

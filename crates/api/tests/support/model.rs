@@ -173,7 +173,15 @@ impl Model {
 
 fn page(version: VersionId, rules: Rules, rows: &[Row], from: usize, to: usize) -> Page {
     let (from, to) = (from.min(rows.len()), to.min(rows.len()));
-    Page { version, rules, rows: rows[from..to].to_vec(), has_previous: from > 0, has_next: to < rows.len() }
+    let total = Total::Known(rows.len() as u64);
+    Page {
+        version,
+        rules,
+        rows: rows[from..to].to_vec(),
+        has_previous: from > 0,
+        has_next: to < rows.len(),
+        total,
+    }
 }
 
 #[async_trait]
@@ -351,8 +359,9 @@ impl Service for Model {
     ) -> Result<Page, BoardError> {
         let (version, rules, rows) = self.rows_of(id, version)?;
         let asked = players.iter().filter_map(|player| rows.iter().find(|row| row.player == *player));
+        let total = Total::Known(rows.len() as u64);
         let rows = asked.cloned().collect();
-        Ok(Page { version, rules, rows, has_previous: false, has_next: false })
+        Ok(Page { version, rules, rows, has_previous: false, has_next: false, total })
     }
 
     async fn changes(&self, id: &LeaderboardId, _first: usize) -> Result<Changes, BoardError> {
@@ -367,6 +376,9 @@ impl Service for Model {
         let (model, id, player) = (self.clone(), id.clone(), player.clone());
         let present = move || {
             model.explode(&player);
+            if let Some(trouble) = model.state.lock().live_trouble.clone() {
+                return Err(trouble);
+            }
             let (version, _, rows) =
                 model.rows_of(&id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
             Ok(rows.into_iter().find(|row| row.player == player).map(|row| (version, row)))

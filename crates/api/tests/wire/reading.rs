@@ -88,10 +88,14 @@ async fn pages_follow_each_other() {
     .await;
     assert_eq!(jump["records"]["nodes"], json!([{ "rank": 24 }, { "rank": 25 }]));
     assert_eq!(jump["records"]["pageInfo"], json!({ "hasNextPage": false, "hasPreviousPage": true }));
-    let beyond =
-        board(&api, "records(fromRank: 99) { nodes { rank } pageInfo { endCursor } }").await["records"]
-            .clone();
-    assert_eq!(beyond, json!({ "nodes": [], "pageInfo": { "endCursor": null } }));
+    let beyond = board(&api, "records(fromRank: 99) { totalCount nodes { rank } pageInfo { endCursor } }")
+        .await["records"]
+        .clone();
+    assert_eq!(beyond, json!({ "totalCount": 25, "nodes": [], "pageInfo": { "endCursor": null } }));
+    // Of the version that the page is of, not of the present one.
+    api.data("mutation { resetLeaderboard(id: \"b\") { userErrors { code } } }", Value::Null).await;
+    let former = board(&api, "totalCount records(first: 1, versionId: 1) { totalCount }").await;
+    assert_eq!((&former["totalCount"], &former["records"]["totalCount"]), (&json!(0), &json!(25)));
 }
 
 #[tokio::test]

@@ -253,7 +253,7 @@ async fn shutdown_closes_with_1001_and_joins() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
-    let server = serve(json!({ "write_timeout_ms": 300, "buffer_messages": 2 })).await;
+    let server = serve(json!({ "write_timeout_ms": 300 })).await;
     for player in 0..100 {
         server
             .submit(

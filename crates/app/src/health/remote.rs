@@ -47,6 +47,7 @@ impl Health for RemoteChecks {
             (None, false) => "connecting".to_owned(),
         };
         let mut checks = vec![
+            Check { name: "role", ok: true, detail: self.roles.to_string() },
             Check {
                 name: "deployment",
                 ok: waiting.is_none(),

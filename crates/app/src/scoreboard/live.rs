@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use hiscore_api::service::{BoardError, Change, Trouble};
+use hiscore_api::service::{BoardError, Change, RankState, Trouble};
 use hiscore_score::{LeaderboardId, PlayerId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -45,6 +45,15 @@ struct Topic {
     looking: tokio::sync::Mutex<()>,
     /// Looks that were begun.
     begun: AtomicU64,
+}
+
+impl Topic {
+    /// It cannot be read anywhere: what viewers have stays what it is, and they are told that it may not be the present.
+    fn grows_old(&self, shown: &Change) {
+        if shown.state != RankState::Stale {
+            self.latest.send_replace(Arc::new(Change { state: RankState::Stale, ..shown.clone() }));
+        }
+    }
 }
 
 impl Live {
@@ -93,14 +102,17 @@ impl Live {
             }),
             Err(error) => {
                 tracing::debug!(%error, "a followed board could not be looked at");
-                false
+                return topic.grows_old(&before);
             }
         };
         if moved {
             match self.change(&topic.id).await {
                 Ok(change) => drop(topic.latest.send_replace(Arc::new(change))),
-                // The next look tries again; what viewers have stays true as of its revision.
-                Err(error) => return tracing::warn!(%error, "a followed board could not be read"),
+                // The next look tries again.
+                Err(error) => {
+                    tracing::warn!(%error, "a followed board could not be read");
+                    return topic.grows_old(&before);
+                }
             }
         }
         let read = if moved { Read::All } else { Read::Missing };
@@ -181,14 +193,17 @@ fn told<T: Clone + Send + Sync + 'static>(
     shutdown: CancellationToken,
     alive: impl Send + 'static,
 ) -> impl futures_util::Stream<Item = T> + Send {
-    unfold((receiver, shutdown, alive), |(mut receiver, shutdown, alive)| async move {
+    // One wait for the shutdown for all changes: all who follow anything wait in one list, under one lock.
+    let shutdown = Box::pin(shutdown.cancelled_owned());
+    unfold((receiver, shutdown, alive), |(mut receiver, mut shutdown, alive)| async move {
         tokio::select! {
-            () = shutdown.cancelled() => None,
+            biased;
             changed = receiver.changed() => {
                 changed.ok()?;
                 let value = receiver.borrow_and_update().clone();
                 Some((value, (receiver, shutdown, alive)))
             }
+            () = &mut shutdown => None,
         }
     })
 }

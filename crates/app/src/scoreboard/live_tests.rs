@@ -183,6 +183,9 @@ async fn trouble_is_over_when_it_is_over() {
     source.revision.store(1, Ordering::SeqCst);
     let other = live.rank_changes(&id(), &player(2)).await;
     assert!(matches!(other.err(), Some(BoardError::Trouble(Trouble::Unavailable(_)))));
+    // Nothing newer can be read: what is shown may not be the present any more, and says so.
+    let old = next(&mut board).await.unwrap();
+    assert_eq!((old.revision.as_str(), old.state), ("0", RankState::Stale));
     let running = tokio::spawn(Arc::clone(&live).run());
     source.away.store(false, Ordering::SeqCst);
     assert_eq!(next(&mut board).await.unwrap().revision, "1");

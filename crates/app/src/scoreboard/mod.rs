@@ -1,6 +1,7 @@
 //! Scoreboard: what readers see, and how they are told of changes.
 
 pub mod boards;
+mod counts;
 pub mod directory;
 pub mod live;
 mod players;

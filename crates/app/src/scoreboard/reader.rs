@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Trouble};
+use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Total, Trouble};
 use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query};
 use hiscore_score::{LeaderboardId, PlayerId, Record, Rules, Season, VersionId};
 use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableError};
@@ -224,6 +224,7 @@ impl Reader {
             rules: open.rules,
             has_previous: !rows.is_empty() && least > 1,
             has_next: most != 0 && most < gathered.total,
+            total: Total::Known(gathered.total),
             rows,
         }))
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hiscore_api::service::{Board, BoardError, Page, RankState, Row, Start, Trouble};
+use hiscore_api::service::{Board, BoardError, Page, RankState, Row, Start, Total, Trouble};
 use hiscore_rank::Query;
 use hiscore_rank::redis::{BoardView, PageView, ReadError, RedisRanks};
 use hiscore_score::{Leaderboard, LeaderboardId, PlayerId, Season, VersionId};
@@ -51,6 +51,7 @@ fn page_of(view: PageView) -> Page {
         rules: view.board.leaderboard.rules,
         has_previous: !rows.is_empty() && least > 1,
         has_next: most != 0 && most < view.board.total,
+        total: Total::Known(view.board.total),
         rows,
     }
 }
@@ -175,7 +176,7 @@ impl Remote {
     ) -> Result<Board, BoardError> {
         let season = Season { leaderboard: id.clone(), version: leaderboard.version };
         let state = state_of(error);
-        let total = self.stored.count(&season).await?;
+        let total = self.stored.total(&season, false).get().await?;
         // Another revision than any that Redis gives, so that whoever follows reads again when it is back.
         let revision = match state {
             RankState::Warming => format!("{}.warming", leaderboard.version),
@@ -204,7 +205,8 @@ impl Remote {
         }
         let season = Season { leaderboard: id.clone(), version };
         let ranked = state_of(error) != RankState::Warming;
-        Ok(Reading { season, rules: leaderboard.rules, ranked })
+        let total = self.stored.total(&season, version < leaderboard.version);
+        Ok(Reading { season, rules: leaderboard.rules, ranked, total })
     }
 }
 

@@ -3,30 +3,24 @@
 //! Ranks are counted there, in time proportional to the players that stand before. That is what a reader of last
 //! season's hundredth page, or of a board during an outage, waits for; nobody who submits does.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use hiscore_api::service::{BoardError, Page, Row, Start, Trouble};
+use hiscore_api::service::{BoardError, Page, Row, Start, Total, Trouble};
 use hiscore_score::{
     Leaderboard, LeaderboardId, OrderKey, PlayerId, Record, RecordKey, Rules, Season, VersionId,
 };
 use hiscore_store::Store;
 use hiscore_store::contract::{From, StoreError};
-use parking_lot::Mutex;
+
+use super::counts::Counts;
 
 /// So many players asked for at once are told their ranks; of more, only what they have. Each rank is a count.
 const RANKED_AT_ONCE: usize = 100;
 
-/// A count is good for so long: it takes time in proportion to the players, and whoever follows a board asks often.
-const COUNT_LASTS: Duration = Duration::from_secs(5);
-/// Counts that are remembered.
-const COUNTS: usize = 1_000;
-
 /// Reads from the store.
 pub struct Stored {
     store: Arc<dyn Store>,
-    counts: Mutex<HashMap<Season, (Instant, u64)>>,
+    counts: Arc<Counts>,
 }
 
 impl std::fmt::Debug for Stored {
@@ -35,11 +29,15 @@ impl std::fmt::Debug for Stored {
     }
 }
 
-fn away(error: StoreError) -> BoardError {
-    BoardError::Trouble(match error {
+pub(super) fn trouble(error: StoreError) -> Trouble {
+    match error {
         StoreError::Unavailable(_) => Trouble::Unavailable(error.to_string()),
         StoreError::Invalid(_) => Trouble::Internal(error.to_string()),
-    })
+    }
+}
+
+fn away(error: StoreError) -> BoardError {
+    BoardError::Trouble(trouble(error))
 }
 
 /// What is read, and whether its ranks may be told.
@@ -51,6 +49,8 @@ pub struct Reading {
     pub rules: Rules,
     /// Not while the ranking tier is being loaded: then nobody is told a rank.
     pub ranked: bool,
+    /// How many players it has.
+    pub total: Total,
 }
 
 impl Reading {
@@ -70,14 +70,15 @@ impl Reading {
         let rows = rows.into_iter().zip(ranks).filter_map(|((player, record), rank)| {
             Some(Row { player, rank, live: record.live?, updated: record.updated })
         });
-        Page { version: self.season.version, rules: self.rules, rows: rows.collect(), has_previous, has_next }
+        let (version, rules, total) = (self.season.version, self.rules, self.total.clone());
+        Page { version, rules, rows: rows.collect(), has_previous, has_next, total }
     }
 }
 
 impl Stored {
     /// Reads from `store`.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, counts: Mutex::default() }
+        Self { counts: Arc::new(Counts::new(Arc::clone(&store))), store }
     }
 
     /// A board, as the store has it.
@@ -86,20 +87,9 @@ impl Stored {
         Ok(boards.into_iter().find(|board| board.id == *id).map(|board| board.leaderboard))
     }
 
-    /// How many players a season has, or had a few seconds ago.
-    pub async fn count(&self, season: &Season) -> Result<u64, BoardError> {
-        if let Some((at, count)) = self.counts.lock().get(season)
-            && at.elapsed() < COUNT_LASTS
-        {
-            return Ok(*count);
-        }
-        let count = self.store.count(season).await.map_err(away)?;
-        let mut counts = self.counts.lock();
-        if counts.len() >= COUNTS {
-            counts.clear();
-        }
-        counts.insert(season.clone(), (Instant::now(), count));
-        Ok(count)
+    /// How many players a season has.
+    pub fn total(&self, season: &Season, ended: bool) -> Total {
+        self.counts.total(season, ended)
     }
 
     /// A page from `start` on.
