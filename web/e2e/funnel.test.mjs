@@ -50,7 +50,7 @@ test("what goes in is seen to come out at the other end, and when nobody plays i
   }, 30_000);
   assert.match((await measure(page, "Journal")) ?? "", /^\d.*MiB$/);
   await page.locator(".parts").getByText("committer").waitFor();
-  await until(async () => assert.equal(await page.locator(".chart .line").count(), 8));
+  await until(async () => assert.equal(await page.locator(".chart .line").count(), 10));
   await screenshot(page, "funnel");
 
   await page.getByRole("link", { name: "Board" }).click();

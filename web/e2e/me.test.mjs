@@ -42,12 +42,25 @@ test("a player far down is found, stays in sight, and its climb is told", async 
   await until(async () => assert.ok((await page.evaluate(() => scrollY)) > 500));
   assert.ok(await own.evaluate((row) => row.getBoundingClientRect().top >= 0));
 
+  // The table has made room for all this, and none of its own rows moves.
+  await page.evaluate(() => {
+    const { animate } = Element.prototype;
+    Object.assign(globalThis, { glides: 0 });
+    Element.prototype.animate = /** @type {typeof animate} */ (
+      function (keyframes, options) {
+        if (this instanceof HTMLTableRowElement) Object(globalThis).glides++;
+        return animate.call(this, keyframes, options);
+      }
+    );
+  });
   await server.submit("league", "player 200", 98_995);
   await untilEqual(() => own.locator(".rank-number").textContent(), "102");
   assert.equal(await own.locator(".movement").textContent(), "up ▲98");
   await untilEqual(() => own.locator(".gap").textContent(), "5 behind player 101");
   assert.match((await own.locator(".sparkline").textContent()) ?? "", /^\+985 in /);
   assert.match((await own.locator(".sparkline path").getAttribute("d")) ?? "", /^M0 32H[\d.]+V0H/);
+
+  assert.equal(await page.evaluate(() => Object(globalThis).glides), 0);
 
   // A neighbour moves, the player itself does not.
   await server.submit("league", "player 103", 98_991);

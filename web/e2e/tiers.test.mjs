@@ -2,7 +2,7 @@
 // server that has only a part of the work says so, with no zero for what it does not know.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { findings, launch, open, playersShown, screenshot, status } from "./support/browser.mjs";
+import { atRest, findings, launch, open, playersShown, screenshot, status } from "./support/browser.mjs";
 import { Redis, withoutRedis } from "./support/redis.mjs";
 import { Server } from "./support/server.mjs";
 import { until, untilEqual } from "./support/until.mjs";
@@ -67,6 +67,7 @@ test("where Redis ranks the funnel has no journal, and no zeros for one", { skip
   await untilEqual(() => verdict(page), "idle", 30_000);
   const direct = ["Updates in", "Pending", "Redis", "Coalesced", "Written", "Dirty", "Lag", "Watching", "Told"];
   await untilEqual(() => charts(page), direct);
+  await until(async () => assert.ok((await page.locator(".chart .line").count()) >= 8));
   await screenshot(page, "funnel-direct");
   assertClean();
   await close();
@@ -86,6 +87,7 @@ test("with Redis away the page is read from the store and says so; while it is l
   await page.getByText("The ranking tier is away").waitFor();
   assert.deepEqual((await playersShown(page)).slice(0, 3), best);
   await page.getByText("60,000 players", { exact: true }).waitFor();
+  await atRest(page);
   await screenshot(page, "stored");
 
   // However short it is, the page must have said it.
@@ -95,7 +97,8 @@ test("with Redis away the page is read from the store and says so; while it is l
     const look = () => {
       const said = document.querySelector("[data-status]")?.getAttribute("data-status") ?? "";
       seen.said.add(said);
-      if (said !== "warming") return;
+      // Drawn together with the table, which the chip is not.
+      if (!document.querySelector(".notice")?.textContent?.includes("still being loaded")) return;
       for (const rank of document.querySelectorAll(".board tbody .rank-number"))
         seen.ranked.add(rank.textContent ?? "");
     };

@@ -20,9 +20,8 @@ export function useReorder(body: RefObject<HTMLElement | null>, shown: unknown):
   useLayoutEffect(() => {
     const rows = rowsOf(body.current);
     const still = first.current || motionIsUnwelcome();
-    for (const row of rows) {
+    for (const [row, after] of placesOf(rows)) {
       const before = places.current.get(row);
-      const after = row.offsetTop;
       places.current.set(row, after);
       if (still) continue;
       if (before === undefined) row.animate({ opacity: [0, 1] }, ENTER);
@@ -34,7 +33,7 @@ export function useReorder(body: RefObject<HTMLElement | null>, shown: unknown):
   // A changed width changes heights: the old places are then no places to come from.
   useEffect(() => {
     const measure = () => {
-      for (const row of rowsOf(body.current)) places.current.set(row, row.offsetTop);
+      for (const [row, place] of placesOf(rowsOf(body.current))) places.current.set(row, place);
     };
     window.addEventListener("resize", measure);
     return () => window.removeEventListener("resize", measure);
@@ -47,6 +46,12 @@ function glide(row: HTMLElement, distance: number): void {
   // Who climbs passes in front.
   const zIndex = distance > 0 ? 2 : 1;
   row.animate({ transform: [`translateY(${from}px)`, "translateY(0)"], zIndex: [zIndex, zIndex] }, GLIDE);
+}
+
+/** Below the first row, wherever that is: when the whole table makes room for something above it, nobody overtakes. */
+function placesOf(rows: readonly HTMLElement[]): [HTMLElement, number][] {
+  const top = rows[0]?.offsetTop ?? 0;
+  return rows.map((row) => [row, row.offsetTop - top]);
 }
 
 function rowsOf(body: HTMLElement | null): HTMLElement[] {

@@ -17,9 +17,7 @@ export function Sparkline({ trail, now }: { trail: Trail; now: number }) {
       <svg viewBox={`0 -2 ${WIDTH} ${HEIGHT + 4}`} preserveAspectRatio="none" aria-hidden="true" focusable="false">
         <path d={pathOf(trail, now, WIDTH, HEIGHT)} vectorEffect="non-scaling-stroke" />
       </svg>
-      <figcaption>
-        {change} in {duration(seconds)}
-      </figcaption>
+      <figcaption>{gained === 0 && seconds === 0 ? "from now on" : `${change} in ${duration(seconds)}`}</figcaption>
     </figure>
   );
 }
