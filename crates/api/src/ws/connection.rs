@@ -22,6 +22,9 @@ use crate::schema::error::ErrorCode;
 /// How long the client has to answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// How long it has to read one where nothing more can be read of it: dropped at once, the connection would be reset.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
 /// Counts a connection for as long as it is there.
 struct Open<'a>(&'a Metrics);
 
@@ -77,6 +80,10 @@ async fn goodbye(server: &Server, mut socket: WebSocket, close: Close) {
         // Also where the client ended it: reading on is what answers its close frame. And a connection that is dropped with
         // something unread is reset, and the close frame lost with it.
         while let Some(Ok(_)) = socket.next().await {}
+        if [Close::TOO_BIG, Close::NOT_TEXT, Close::PROTOCOL].contains(&close) {
+            // After such an error tungstenite reads nothing more.
+            sleep(LAST_WORD).await;
+        }
     };
     let _ = timeout(GOODBYE, said).await;
 }
