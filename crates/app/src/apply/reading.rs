@@ -121,6 +121,8 @@ impl Reading {
         let mut reader = log.reader(self.shard, applied).await?;
         let mut end = log.bounds(self.shard).await?.end;
         let mut looked = Instant::now();
+        // Under load there is always more; whoever got as far as the log was at the beginning has seen it all.
+        let target = end;
         let mut warming = place.warming;
         let mut idle = false;
         let mut batch = decode(reader.next(BYTES, Duration::ZERO).await?);
@@ -144,7 +146,7 @@ impl Reading {
             idle = batch.entries.is_empty();
             // What is applied and what is read next do not touch each other.
             let (done, next) = tokio::join!(
-                self.apply_all(&place.name, applied, &batch.entries),
+                self.apply_all(&place.name, applied, &batch.entries, target),
                 next(reader.as_mut(), wait, batch.error.is_some())
             );
             applied = done?;
@@ -179,12 +181,14 @@ impl Reading {
         name: &str,
         mut applied: Option<u64>,
         entries: &[LoggedEntry],
+        target: u64,
     ) -> Result<Option<u64>, Stop> {
         let mut rest = entries;
         while !rest.is_empty() {
             let count = portion(rest, self.tools.works);
             let (now, later) = rest.split_at(count);
-            applied = self.apply(name, applied, false, now).await?.offset;
+            let is_end = now.last().is_some_and(|last| last.offset + 1 >= target);
+            applied = self.apply(name, applied, is_end, now).await?.offset;
             rest = later;
         }
         Ok(applied)

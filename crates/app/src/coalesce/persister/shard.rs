@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hiscore_rank::redis::{Claim, Confirmed, Look};
+use hiscore_rank::redis::{Claim, Confirmed, LogLook, Look};
 use hiscore_score::{Position, Record, RecordKey, Season};
 use hiscore_store::contract::{Advanced, LogPlace, ShardState, StoreError, StoredBoard, Writes, Written};
 use tokio::sync::watch;
@@ -144,7 +144,8 @@ impl ShardLoop {
             return Ok(());
         }
         // What the log said and what changed nothing is to be known in the store too, or it would be applied again.
-        let is_behind = look.log.is_some() && look.persisted < look.sequence;
+        let is_behind = |log: &LogLook| log.applied > log.persisted.map(|(offset, _)| offset);
+        let is_behind = look.log.as_ref().is_some_and(is_behind);
         let waiting = (look.dirty + look.in_flight).max(u64::from(is_behind));
         let due = clock.round + clock.pause;
         if waiting > 0 && (look.wake || Instant::now() >= due) {
