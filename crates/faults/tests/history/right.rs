@@ -1,9 +1,12 @@
-//! Histories as the law makes them, with answers that are lost, late and out of order: nothing is found in them.
+//! Histories as the law makes them, with answers that are lost, late and out of order: nothing is found in them, until
+//! something in their end is changed.
 
 use std::collections::BTreeMap;
 
 use hiscore_faults::history::event::Shown;
-use hiscore_faults::history::{Call, Event, Level, Operator, Outcome, Promises, Row, Scores, check};
+use hiscore_faults::history::{
+    Call, Event, Level, Operator, Outcome, Promises, Row, Scores, Violation, check,
+};
 use hiscore_score as law;
 use proptest::prelude::*;
 
@@ -171,17 +174,54 @@ fn shown(live: &law::Live) -> Shown {
     Shown { scores, num_score: live.num_score }
 }
 
+/// A whole run.
+fn played(rolls: Vec<Roll>) -> Run {
+    let mut run = Run::default();
+    for (board, operator, _) in BOARDS {
+        run.events.push(Event::Board { board: board.into(), operator });
+    }
+    rolls.into_iter().for_each(|roll| run.step(roll));
+    run.end();
+    run
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn nothing_is_found_in_what_the_law_makes(rolls in prop::collection::vec(any::<Roll>(), 0..400)) {
-        let mut run = Run::default();
-        for (board, operator, _) in BOARDS {
-            run.events.push(Event::Board { board: board.into(), operator });
+    fn whatever_is_changed_in_the_end_is_found(
+        rolls in prop::collection::vec(any::<Roll>(), 1..200),
+        (which, how) in any::<(usize, u8)>(),
+    ) {
+        let mut run = played(rolls);
+        let finals = run.events.iter_mut().filter_map(|event| match event {
+            Event::Final { board, rows, .. } => Some((board.clone(), rows)),
+            _ => None,
+        });
+        let mut finals: Vec<_> = finals.filter(|(_, rows)| !rows.is_empty()).collect();
+        prop_assume!(!finals.is_empty());
+        let (board, player) = {
+            let (board, rows) = &finals[which % finals.len()];
+            (board.clone(), rows[which % rows.len()].player.clone())
+        };
+        // In all tiers alike.
+        for (_, rows) in finals.iter_mut().filter(|(of, _)| *of == board) {
+            let row = rows.iter_mut().find(|row| row.player == player).unwrap();
+            let Shown { scores, num_score } = &mut row.shown;
+            match how % 3 {
+                0 => scores.score += 1_000_001,
+                1 => scores.subscore += 1 << 40,
+                _ => *num_score += 1_000,
+            }
         }
-        rolls.into_iter().for_each(|roll| run.step(roll));
-        run.end();
+        let report = check(&Promises::default(), &run.events);
+        let of_player = |violation: &Violation| format!("{violation}").starts_with(&format!("{board}/1/{player}"));
+        prop_assert!(report.violations.iter().any(of_player), "{:?} of {:#?}", report.violations, run.events);
+    }
+
+    #[test]
+    fn nothing_is_found_in_what_the_law_makes(rolls in prop::collection::vec(any::<Roll>(), 0..400)) {
+        let run = played(rolls);
         let report = check(&Promises::default(), &run.events);
         prop_assert_eq!(&report.violations, &[], "{:#?}", run.events);
     }
