@@ -7,7 +7,7 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test deny bench bench-reference web tools clean deploy undeploy logs test-deploy
+.PHONY: help run release test deny bench bench-log bench-reference web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -34,6 +34,12 @@ bench: release ## durable submissions, bulks and reads, beside Redis in the same
 	$(CARGO) build --release --locked -p hiscore-api --example subscribers
 	python3 bench/run.py
 	python3 bench/subscribers.py
+
+bench-log: release ## submissions through Kafka, beside Kafka's own producer tool on the same broker in the same run
+	@scripts/tools.sh bench
+	scripts/servers.sh all
+	(cd bench/reference && npm ci)
+	python3 bench/run_log.py
 
 bench-reference: release ## beside the reference design, on the same Redis and MongoDB in the same run
 	@scripts/tools.sh bench
