@@ -16,7 +16,7 @@ use crate::wire::{self, Level, Verdict};
 
 const ROLES: [&str; 4] = ["ingest", "persist", "scoreboard", "all"];
 const PAGE: &str = "query Page($id: ID!, $version: Int, $from: Int) { leaderboard(id: $id) { rankState totalCount versionId \
-    records(first: 100, versionId: $version, fromRank: $from) { nodes { playerId rank score } } } }";
+    records(first: 100, versionId: $version, fromRank: $from) { totalCount nodes { playerId rank score } } } }";
 
 #[test]
 fn every_role_starts_before_its_tiers_are_there() {
@@ -134,6 +134,7 @@ fn what_redis_does_not_hold_is_read_from_the_store() {
     assert!(ranked(3) && ranked(4));
     for (version, rows) in &seasons {
         assert_eq!(walk(&mut client, "board", Some(*version), 5), *rows, "season {version}");
+        assert_eq!(size(&page(&mut client, Some(*version), 1)), rows.len(), "season {version}");
     }
 
     // With Redis away everything is read there, and says so.
@@ -145,7 +146,9 @@ fn what_redis_does_not_hold_is_read_from_the_store() {
     for (version, rows) in &seasons {
         let shown: Vec<_> = rows.iter().map(|row| (row.player.clone(), row.rank, row.score())).collect();
         assert_eq!(ranks(&page(&mut client, Some(*version), 1)), shown, "season {version}");
-        assert_eq!(ranks(&page(&mut client, Some(*version), 4)), shown[3..], "season {version}");
+        let further = page(&mut client, Some(*version), 4);
+        assert_eq!(ranks(&further), shown[3..], "season {version}");
+        assert_eq!(size(&further), rows.len(), "season {version}");
     }
     let refused = wire::delete(&mut client, "board", "p1");
     assert!(matches!(refused, Err(Verdict::NotApplied(_))), "{refused:?}");
@@ -161,6 +164,10 @@ fn what_redis_does_not_hold_is_read_from_the_store() {
 fn page(client: &mut Client, version: Option<i64>, from: i64) -> Value {
     let mut data = client.data(PAGE, &json!({ "id": "board", "version": version, "from": from }));
     data["leaderboard"].take()
+}
+
+fn size(board: &Value) -> usize {
+    board["records"]["totalCount"].as_u64().unwrap().try_into().unwrap()
 }
 
 fn ranks(board: &Value) -> Vec<(String, i64, i64)> {
