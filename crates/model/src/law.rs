@@ -111,14 +111,15 @@ fn filed(record: &Record, submission: &Submission) -> u64 {
     found.map_or(0, |entry| entry.stamp.raw())
 }
 
-/// Merges two copies by the law. Of increments the one that wins, wins with its own window: with the ids of the other in it,
-/// a retry of what only the other counted would be told that it was counted ([`Flaw::UnitedWindows`]).
+/// Merges two copies by the law. With [`Flaw::UnitedWindows`], increments as they were once merged: a retry of what only the
+/// loser counted is told that it was counted.
 pub fn join(rules: &Rules, a: &Rec, b: &Rec, flaws: Flaws) -> Rec {
-    if rules.operator == Operator::Increment && !flaws.has(Flaw::UnitedWindows) {
-        let order = |rec: &Rec| (rec.0.deleted, rec.0.position);
-        return if order(a) >= order(b) { a.clone() } else { b.clone() };
+    let joined = merge(rules, &a.0, &b.0, WINDOW);
+    if rules.operator == Operator::Increment && flaws.has(Flaw::UnitedWindows) {
+        let window = a.0.window.union(&b.0.window, WINDOW);
+        return Rec(Record { window, ..joined });
     }
-    Rec(merge(rules, &a.0, &b.0, WINDOW))
+    Rec(joined)
 }
 
 /// Rules of a board with the operator, the largest first.

@@ -90,7 +90,9 @@ proptest! {
             prop_assert_eq!((merged.updated, merged.position), (a.updated, a.position));
         }
         if a.deleted == b.deleted && let (Some(of_a), Some(of_b), Some(of_merged)) = (&a.live, &b.live, &merged.live) {
-            prop_assert_eq!(of_merged.num_score, of_a.num_score.max(of_b.num_score));
+            if world.rules.operator != Operator::Increment {
+                prop_assert_eq!(of_merged.num_score, of_a.num_score.max(of_b.num_score));
+            }
             let standing = of_merged.standing(&world.rules);
             let [at_a, at_b] = [of_a, of_b].map(|live| live.standing(&world.rules));
             match world.rules.operator {
@@ -98,6 +100,10 @@ proptest! {
                 Operator::Set if a.updated > b.updated => prop_assert_eq!(standing, at_a),
                 Operator::Increment if a.position > b.position => prop_assert_eq!(standing, at_a),
                 Operator::Set | Operator::Increment => {}
+            }
+            if world.rules.operator == Operator::Increment && a.position != b.position {
+                let winner = if a.position > b.position { a } else { b };
+                prop_assert_eq!(&merged.window, &winner.window, "a retry of what the sum lacks is to be counted");
             }
             let mut whole = of_merged.clone();
             let from = [of_a, of_b].map(|live| {
@@ -113,9 +119,13 @@ proptest! {
         let merged = merge(
             &world.rules, world.copy(&a.0, &a.1), world.copy(&b.0, &b.1), WINDOW,
         );
-        // Every submission with a timed key that either of the copies had applied.
+        // Every submission with a timed key that either of the copies had applied; of increments, what the sum that won counts.
         let mut applied = Vec::new();
         for (epoch, state) in [&a, &b] {
+            let is_sum = world.rules.operator == Operator::Increment;
+            if is_sum && world.copy(epoch, state).window != merged.window {
+                continue;
+            }
             let epoch = epoch.get(&world.epochs);
             for at in 0..state.index(epoch.states.len()) {
                 if let Event::Submit(submission) = &epoch.steps[at].event

@@ -49,13 +49,14 @@ struct Reconcile<'a> {
 pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
     let Tools { ranks, store, options, holder, metrics, .. } = tools;
     check_deployment(tools).await?;
+    // Before the look at Redis: who slept in between finds another epoch, instead of opening one that nobody is in.
+    let before = store.shard(shard).await?;
+    refuse_unfinished(&before)?;
     let survey = ranks.survey(shard, holder, options.lease).await?;
     reach("surveyed");
     if let Some(there) = &survey.look.deployment {
         fits(there, &options.deployment)?;
     }
-    let before = store.shard(shard).await?;
-    refuse_unfinished(&before)?;
     let here = &survey.look;
     let epoch = before.epoch.max(here.epoch) + 1;
     let stamp = here.sequence.max(before.stamp.raw()).max(before.watermark);
@@ -86,10 +87,11 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         // What Redis lacks; and what somebody who was cut off wrote before this epoch was opened.
         let era = here.log.as_ref().map_or(here.epoch, |log| log.era);
         let own = Position::new(era, here.sequence + 1)..Position { era: u32::MAX, ..Position::ZERO };
-        work.rows(own).await?;
+        work.rows(own, false).await?;
         for stray in &before.strays {
             let start = Position::new(stray.epoch, stray.above + 1);
-            work.rows(start..Position::new(stray.epoch.saturating_add(1), 0)).await?;
+            let is_older = stray.epoch < before.epoch;
+            work.rows(start..Position::new(stray.epoch.saturating_add(1), 0), is_older).await?;
         }
     }
     if let Some(logged) = logged.as_ref().filter(|logged| logged.joins) {
@@ -235,8 +237,9 @@ impl Reconcile<'_> {
         Ok(())
     }
 
-    /// Merges in what the store has within `range`.
-    async fn rows(&mut self, range: std::ops::Range<Position>) -> Result<(), StepError> {
+    /// Merges in what the store has within `range`. What an epoch before the one that just ended left above its watermark is
+    /// lifted into the new one: somebody of that later epoch, who never saw it, may still write over it.
+    async fn rows(&mut self, range: std::ops::Range<Position>, lifts: bool) -> Result<(), StepError> {
         let Tools { ranks, store, holder, options, metrics, .. } = self.tools;
         let mut after = None;
         loop {
@@ -255,7 +258,7 @@ impl Reconcile<'_> {
             let install: Vec<Install> = rows
                 .into_iter()
                 .zip(here)
-                .filter_map(|((key, stored), here)| self.joined(key, stored, here))
+                .filter_map(|((key, stored), here)| self.joined(key, stored, here, lifts))
                 .collect();
             self.installed += install.len() as u64;
             ranks.install(self.shard, holder, &self.replication, &install, &[]).await?;
@@ -267,7 +270,13 @@ impl Reconcile<'_> {
     }
 
     /// What to put in for a record that the store has as `stored` and Redis as `here`; `None`: nothing.
-    fn joined(&mut self, key: RecordKey, stored: Record, here: Option<Record>) -> Option<Install> {
+    fn joined(
+        &mut self,
+        key: RecordKey,
+        stored: Record,
+        here: Option<Record>,
+        lifts: bool,
+    ) -> Option<Install> {
         self.stamp = self.stamp.max(stored.updated);
         let sequence = Stamp::from_raw(stored.position.sequence).unwrap_or(Stamp::LAST);
         self.stamp = self.stamp.max(sequence);
@@ -279,8 +288,13 @@ impl Reconcile<'_> {
             );
             return None;
         };
-        let Some(here) = here else { return Some(Install { key, record: stored, dirty: false }) };
-        if here == stored {
+        let lifts = lifts && !self.is_logged;
+        let here = match here {
+            Some(here) => here,
+            None if lifts => stored.clone(),
+            None => return Some(Install { key, record: stored, dirty: false }),
+        };
+        if here == stored && !lifts {
             return None;
         }
         if self.is_logged {
@@ -288,7 +302,7 @@ impl Reconcile<'_> {
             return is_later.then_some(Install { key, record: stored, dirty: false });
         }
         let mut record = merge(&rules, &here, &stored, self.tools.options.deployment.window);
-        if record == stored {
+        if record == stored && !lifts {
             return Some(Install { key, record, dirty: false });
         }
         // It is neither's, or Redis's while the store had another: a new state, at a place of its own in the new epoch,
