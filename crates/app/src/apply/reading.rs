@@ -134,13 +134,14 @@ impl Reading {
                 if let Some((offset, error)) = batch.error.take() {
                     return Err(Stop::Operator(format!("the entry at offset {offset}: {error}")));
                 }
-                if warming {
+                // Nothing may just not have come yet.
+                if warming && is_reached(target, applied) {
                     applied = self.apply(&place.name, applied, true, &[]).await?.offset;
                     warming = false;
                 }
                 // By then a look has been taken that is not older than the last batch.
                 if idle {
-                    self.went_back(applied)?;
+                    self.went_back(applied, warming)?;
                 }
             }
             idle = batch.entries.is_empty();
@@ -168,10 +169,11 @@ impl Reading {
         self.tools.states.lock().insert(self.shard, State { lag, stopped: None });
     }
 
-    /// While nothing comes in, only a look tells that Redis lost what it had applied.
-    fn went_back(&mut self, applied: Option<u64>) -> Result<(), Stop> {
+    /// While nothing comes in, only a look tells that Redis lost what it had applied, or was opened anew and waits to be told
+    /// that nothing is missing.
+    fn went_back(&mut self, applied: Option<u64>, warming: bool) -> Result<(), Stop> {
         match self.place() {
-            Some(there) if there.applied >= applied => Ok(()),
+            Some(there) if there.applied >= applied && (warming || !there.warming) => Ok(()),
             _ => Err(Stop::LookAgain),
         }
     }
@@ -187,7 +189,7 @@ impl Reading {
         while !rest.is_empty() {
             let count = portion(rest, self.tools.works);
             let (now, later) = rest.split_at(count);
-            let is_end = now.last().is_some_and(|last| last.offset + 1 >= target);
+            let is_end = is_reached(target, now.last().map(|last| last.offset));
             applied = self.apply(name, applied, is_end, now).await?.offset;
             rest = later;
         }
@@ -231,6 +233,11 @@ impl Reading {
             }
         }
     }
+}
+
+/// Whether nothing was in front of `target`, an end of the log, that is not applied.
+fn is_reached(target: u64, applied: Option<u64>) -> bool {
+    applied.map_or(0, |applied| applied + 1) >= target
 }
 
 /// What follows; nothing is read behind an entry that does not decode.

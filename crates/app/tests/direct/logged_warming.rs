@@ -1,0 +1,81 @@
+//! Until a replay has reached the end of the log, whoever looks is told that ranks are being loaded; from then on they are
+//! all there.
+
+use hiscore_faults::servers::Redis;
+use hiscore_faults::wait::until;
+use serde_json::json;
+
+use crate::account::Account;
+use crate::deployment::{Deployment, PATIENCE};
+use crate::load::{create, submit_all};
+use crate::logged_field::{Opened, Roles, kafka};
+use crate::wire::{self, Level};
+
+const STATE: &str = "query State($id: ID!) { leaderboard(id: $id) { rankState totalCount } }";
+
+#[test]
+fn nobody_is_shown_half_of_a_replay() {
+    let Some(broker) = kafka(1) else { return };
+    let deployment = Deployment::start(1).behind(broker);
+    let roles = Roles::start(&deployment);
+    let mut client = roles.ingest.client();
+    let mut account = Account::default();
+    create(&mut client, "sum", "INCREMENT");
+    account.board("sum", "INCREMENT");
+    // From here on it is in the log alone.
+    deployment.mongo.pause(0);
+    for bulk in 0..60 {
+        let entries: Vec<_> =
+            (0..100).map(|player| account.open("sum", format!("p{bulk}-{player}"), 1)).collect();
+        submit_all(&mut client, "sum", &entries, &mut account);
+    }
+    let log = Opened::of(&deployment);
+    deployment.await_applied(&log);
+    deployment.redis.kill();
+    deployment.redis.restart();
+    deployment.mongo.resume(0);
+    let mut reader = roles.scoreboard.client();
+    let mut seen = Vec::new();
+    let total = until("the board to be exact", PATIENCE, || {
+        let data = wire::ask(&mut reader, STATE, &json!({ "id": "sum" })).ok()?;
+        let board = &data["leaderboard"];
+        if seen.last() != Some(&board["rankState"]) {
+            seen.push(board["rankState"].clone());
+        }
+        (board["rankState"] == "EXACT").then(|| board["totalCount"].as_i64())
+    });
+    println!("{seen:?}");
+    assert_eq!(total, Some(6_000));
+    assert!(!seen.contains(&json!(null)), "a board that there is was said not to be there: {seen:?}");
+    deployment.settle(&roles.persister);
+    deployment.check_account(&mut reader, &account, Level::Logged);
+}
+
+#[test]
+fn a_redis_that_lost_nothing_is_exact_again_though_nobody_plays() {
+    let Some(broker) = kafka(1) else { return };
+    let redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let deployment = Deployment { redis, ..Deployment::start(1) }.behind(broker);
+    let roles = Roles::start(&deployment);
+    let mut client = roles.ingest.client();
+    let mut account = Account::default();
+    create(&mut client, "sum", "INCREMENT");
+    account.board("sum", "INCREMENT");
+    let entries: Vec<_> = (0..100).map(|player| account.open("sum", format!("p{player}"), 1)).collect();
+    submit_all(&mut client, "sum", &entries, &mut account);
+    let log = Opened::of(&deployment);
+    deployment.await_applied(&log);
+    let mut reader = roles.scoreboard.client();
+    for _ in 0..5 {
+        deployment.redis.kill();
+        deployment.redis.restart();
+        deployment.await_applied(&log);
+        let state = until("the board to be exact", PATIENCE, || {
+            let data = wire::ask(&mut reader, STATE, &json!({ "id": "sum" })).ok()?;
+            Some(data["leaderboard"].clone()).filter(|board| board["rankState"] == "EXACT")
+        });
+        assert_eq!(state["totalCount"], json!(100));
+    }
+    deployment.settle(&roles.persister);
+    deployment.check_account(&mut reader, &account, Level::Logged);
+}
