@@ -87,6 +87,18 @@ impl RedisRanks {
         Arc::new(Self { hub, keeper: Mutex::new(Some(keeper)) })
     }
 
+    /// Whether the Redis that this shard is at is the one that should be served: the primary by a majority, asked afresh.
+    /// `None`: there is nobody to ask, since the URL names one Redis.
+    pub async fn is_named(&self, shard: u16) -> Result<Option<bool>, CallError> {
+        if matches!(self.hub.options.url.kind, url::Kind::Standalone) {
+            return Ok(None);
+        }
+        let node = self.hub.node_of(shard)?;
+        let mut resolver = topology::Resolver::new(self.hub.options.url.clone(), self.hub.options.timeout);
+        let named = resolver.majority(&self.hub.keys, shard).await.map_err(CallError::Unavailable)?;
+        Ok(Some(named == node.control.host))
+    }
+
     /// Refuses everything from now on, waits for what is under way (no longer than its timeouts), and joins its tasks.
     pub async fn close(&self) {
         self.hub.close();

@@ -84,6 +84,29 @@ impl Resolver {
         Err(why)
     }
 
+    /// Who the primary of a shard is by a majority, asked afresh: of all Sentinels of the URL, or of the Cluster's nodes.
+    pub(super) async fn majority(&mut self, keys: &Keys, shard: u16) -> Result<Host, String> {
+        let Kind::Sentinel { service } = self.url.kind.clone() else {
+            let places = self.resolve(keys).await?;
+            let found = places.into_iter().find(|(_, shards)| shards.contains(&shard));
+            return found.map(|(host, _)| host).ok_or_else(|| "nobody has this shard".to_owned());
+        };
+        let mut votes: HashMap<Host, usize> = HashMap::new();
+        let sentinels = self.url.hosts.clone();
+        for sentinel in &sentinels {
+            let mut command = redis::cmd("SENTINEL");
+            command.arg("get-master-addr-by-name").arg(&service);
+            let named = self.ask(sentinel, Purpose::Sentinel, command).await;
+            if let Some(host) = named.ok().as_ref().and_then(host_of) {
+                *votes.entry(host).or_default() += 1;
+            }
+        }
+        let most = votes.into_iter().find(|(_, votes)| votes * 2 > sentinels.len());
+        most.map(|(host, _)| host).ok_or_else(|| {
+            format!("fewer than half of the {} Sentinels name the same primary", sentinels.len())
+        })
+    }
+
     /// What the first node says that is with the majority: one that is cut off from the others, and not from us, would go on
     /// naming itself. If none is, what the first one says that answers.
     async fn slots(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {

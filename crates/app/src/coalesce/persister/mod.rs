@@ -100,6 +100,9 @@ pub enum StepError {
         /// Where the shard is.
         there: u32,
     },
+    /// This Redis is not the one that should be served.
+    #[error("this Redis is not the primary that the majority names; it is not reconciled")]
+    NotNamed,
     /// Somebody else opened an epoch at the same time.
     #[error("another persister is reconciling this shard")]
     Overtaken,

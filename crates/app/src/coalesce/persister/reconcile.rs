@@ -49,6 +49,10 @@ struct Reconcile<'a> {
 pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
     let Tools { ranks, store, options, holder, metrics, .. } = tools;
     check_deployment(tools).await?;
+    // A primary that was replaced and came back would take the epoch from the one that is served.
+    if ranks.is_named(shard).await? == Some(false) {
+        return Err(StepError::NotNamed);
+    }
     // Before the look at Redis: who slept in between finds another epoch, instead of opening one that nobody is in.
     let before = store.shard(shard).await?;
     refuse_unfinished(&before)?;

@@ -90,6 +90,7 @@ impl ShardLoop {
                     } else if matches!(error, StepError::CutOff { .. } | StepError::Foreign { .. }) {
                         tracing::warn!(shard = self.shard, %error, "the shard is left alone");
                         self.sleep(self.tools.options.lease).await;
+                        self.take_back(&error).await;
                     }
                     self.sleep(jittered(PAUSE)).await;
                 }
@@ -104,6 +105,18 @@ impl ShardLoop {
             && let Err(error) = self.round(most).await
         {
             tracing::debug!(shard = self.shard, %error, "the last round failed; another persister goes on");
+        }
+    }
+
+    /// A Redis that is cut off from its store although a majority names it was overtaken by one that should not have been
+    /// reconciled: it opens an epoch of its own.
+    async fn take_back(&self, error: &StepError) {
+        let is_cut_off = matches!(error, StepError::CutOff { .. });
+        if is_cut_off && matches!(self.tools.ranks.is_named(self.shard).await, Ok(Some(true))) {
+            tracing::warn!(shard = self.shard, "a majority names this Redis: reconciling it again");
+            if let Err(error) = reconcile(&self.tools, self.shard).await {
+                tracing::debug!(shard = self.shard, %error, "not reconciled");
+            }
         }
     }
 
