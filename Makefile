@@ -47,8 +47,8 @@ bench-reference: release ## beside the reference design, on the same Redis and M
 	(cd bench/reference && npm ci)
 	python3 bench/run_reference.py
 
-deploy: ## all of it in Docker, on Redis and MongoDB; MONITORING=1 with Grafana, SCALE="--scale ingest=3"
-	@MONITORING="$(MONITORING)" scripts/deploy.sh up $(SCALE)
+deploy: ## all of it in Docker, on Redis and MongoDB; PROFILE=kafka (or rabbitmq) behind a log, MONITORING=1 with Grafana, SCALE="--scale ingest=3"
+	@PROFILE="$(PROFILE)" MONITORING="$(MONITORING)" scripts/deploy.sh up $(SCALE)
 
 undeploy: ## takes it down; the data stays, unless VOLUMES=1
 	@scripts/deploy.sh down $(if $(VOLUMES),--volumes)

@@ -23,7 +23,7 @@ keep() {
     echo "made $folder/$1"
 }
 
-for name in redis_password mongodb_root_password mongodb_password mongodb_monitor_password grafana_password; do
+for name in redis_password mongodb_root_password mongodb_password mongodb_monitor_password grafana_password log_password rabbitmq_cookie; do
     random | keep "$name"
 done
 for _ in 1 2 3 4 5 6 7 8; do random; done | keep mongodb_keyfile
@@ -33,6 +33,8 @@ hosts=mongodb-1:27017,mongodb-2:27017,mongodb-3:27017
 sentinels=sentinel-1:26379,sentinel-2:26379,sentinel-3:26379
 echo "redis+sentinel://:$redis@$sentinels/hiscore?sentinel_password=$redis" | keep redis_url
 echo "mongodb://hiscore:$(cat mongodb_password)@$hosts/hiscore?replicaSet=hiscore&authSource=hiscore" | keep mongodb_url
+echo "kafka://hiscore:$(cat log_password)@kafka-1:9092,kafka-2:9092,kafka-3:9092" | keep kafka_url
+echo "amqp://hiscore:$(cat log_password)@rabbitmq-1:5672,rabbitmq-2:5672,rabbitmq-3:5672" | keep rabbitmq_url
 for server in redis-1:6379 redis-2:6379 sentinel-1:26379 sentinel-2:26379 sentinel-3:26379; do
     echo "\"redis://$server\": \"$redis\""
 done | paste -sd, | sed 's/.*/{&}/' | keep redis_exporter.json

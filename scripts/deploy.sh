@@ -2,6 +2,7 @@
 # Brings hiscore up as separate services in Docker, and down again.
 # Usage: deploy.sh up [argument of `compose up`...] | down [--volumes] | logs [service...] | compose argument...
 #
+#   PROFILE=kafka          a log in front, in Kafka or (rabbitmq) in RabbitMQ; from then on this deployment has it
 #   MONITORING=1           Prometheus and Grafana too
 #   HISCORE_BINARY=FILE    a binary that is built already, instead of building it in Docker
 #   DEPLOY_TIMEOUT=300     seconds until everything must be healthy
@@ -9,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-hiscore}
 secrets=deploy/secrets
+profiles=(direct kafka rabbitmq)
 
 fail() { echo "$*" >&2; exit 1; }
 
@@ -22,12 +24,30 @@ need_docker() {
         || fail "Docker does not answer. Start it, or see that you may use it: ${why##*$'\n'}"
 }
 
+# What this deployment was first started with goes on: what was acknowledged may be in its log alone.
+choose_profile() {
+    local before=direct
+    [ ! -f "$secrets/profile" ] || before=$(cat "$secrets/profile")
+    chosen=${PROFILE:-$before}
+    [[ " ${profiles[*]} " == *" $chosen "* ]] || fail "PROFILE is one of ${profiles[*]}, not $chosen"
+    [ "$before" = direct ] || [ "$chosen" = "$before" ] \
+        || fail "this deployment has its log in $before and goes on with it. Another one begins empty: make undeploy VOLUMES=1"
+}
+
+# All that there may be, so that nothing is left when it is taken down, and nobody has to say what is running.
+every_profile() { chosen=all MONITORING=1; }
+
 compose() {
-    local tool=(docker compose)
+    local tool=(docker compose) profile
     docker compose version >/dev/null 2>&1 || tool=(docker-compose)
-    # The profile is named when all is taken down, too, or its services would be left.
     [ -z "${MONITORING:-}" ] || tool+=(--profile monitoring)
-    "${tool[@]}" -f deploy/compose.yaml "$@"
+    tool+=(-f deploy/compose.yaml)
+    for profile in kafka rabbitmq; do
+        if [ "$chosen" = "$profile" ] || [ "$chosen" = all ]; then
+            tool+=(-f "deploy/$profile.yaml" --profile "$profile")
+        fi
+    done
+    "${tool[@]}" "$@"
 }
 
 build() {
@@ -73,7 +93,9 @@ wait_until_healthy() {
 
 up() {
     need_docker
+    choose_profile
     scripts/deploy-secrets.sh "$secrets"
+    echo "$chosen" >"$secrets/profile"
     build
     compose up -d --remove-orphans "$@" || tell "it did not come up"
     wait_until_healthy
@@ -92,9 +114,13 @@ EOF
 
 case "${1:-up}" in
     up) shift || true; up "$@" ;;
-    down) shift; need_docker; MONITORING=1 compose down --remove-orphans "$@"
-        [[ " $* " == *" --volumes "* ]] || echo "The data is kept; with the data: make undeploy VOLUMES=1" ;;
-    logs) shift; need_docker; MONITORING=1 compose logs --tail 100 -f "$@" ;;
-    compose) shift; need_docker; compose "$@" ;;
-    *) sed -n '3,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    down) shift; need_docker; every_profile; compose down --remove-orphans "$@"
+        if [[ " $* " == *" --volumes "* ]]; then
+            rm -f "$secrets/profile"
+        else
+            echo "The data is kept; with the data: make undeploy VOLUMES=1"
+        fi ;;
+    logs) shift; need_docker; every_profile; compose logs --tail 100 -f "$@" ;;
+    compose) shift; need_docker; choose_profile; compose "$@" ;;
+    *) sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
