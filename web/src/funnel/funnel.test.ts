@@ -46,6 +46,8 @@ describe("metrics", () => {
     expect(readingOf(text, 7, scoreboard)).toEqual({
       at: 7,
       submitted: null,
+      appended: null,
+      behind: null,
       commits: null,
       written: null,
       failures: null,
@@ -64,11 +66,23 @@ describe("metrics", () => {
       commits: null,
     });
   });
+
+  it("tell of a log where there is one, each role what it knows", () => {
+    const text = "hiscore_log_open 1\nhiscore_log_appended_total 40\n";
+    const applied = `${text}hiscore_apply_lag_entries 7\n`;
+    expect(readingOf(applied, 7, ALL)).toMatchObject({ appended: 40, behind: 7 });
+    // Every role has the counter; only those that take scores count with it.
+    expect(readingOf(text, 7, { ...ALL, ingest: false })).toMatchObject({ appended: null, behind: null });
+    expect(readingOf("hiscore_log_open 0\n", 7, ALL)).toMatchObject({ appended: 0, behind: null });
+    expect(readingOf("hiscore_funnel_dirty_records 0\n", 7, ALL)).toMatchObject({ appended: null, behind: null });
+  });
 });
 
 const reading = (seconds: number, submitted: number, written: number, more: Partial<Reading> = {}): Reading => ({
   at: seconds * 1000,
   submitted,
+  appended: null,
+  behind: null,
   commits: 0,
   written,
   failures: 0,

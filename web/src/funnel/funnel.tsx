@@ -11,7 +11,7 @@ import { useFunnel } from "./use-funnel.ts";
 import { meaningOf, TITLES, verdictOf } from "./verdict.ts";
 import "../styles/funnel.css";
 
-type Gauge = "dirty" | "oldestSeconds" | "journalBytes" | "pendingBytes" | "redisBytes" | "subscriptions";
+type Gauge = "behind" | "dirty" | "oldestSeconds" | "journalBytes" | "pendingBytes" | "redisBytes" | "subscriptions";
 
 const gauge = (readings: readonly Reading[], of: Gauge): Point[] =>
   readings.flatMap(({ at, [of]: value }) => (value === null ? [] : [{ at, value }]));
@@ -40,6 +40,20 @@ const MEASURES: readonly Measure[] = [
     points: (readings) => gauge(readings, "pendingBytes"),
     format: bytes,
     needs: ["pendingBytes"],
+  },
+  {
+    title: "Appended",
+    note: "to the log, by a quorum of it",
+    points: (readings) => rates(readings, "appended"),
+    format: perSecond,
+    needs: ["appended"],
+  },
+  {
+    title: "Behind",
+    note: "entries of the log to apply",
+    points: (readings) => gauge(readings, "behind"),
+    format: number,
+    needs: ["behind"],
   },
   {
     title: "Commits",

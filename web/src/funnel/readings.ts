@@ -9,6 +9,8 @@ import { parseMetrics, sumOf } from "./prometheus.ts";
 export interface Reading {
   readonly at: number;
   readonly submitted: number | null;
+  readonly appended: number | null;
+  readonly behind: number | null;
   readonly commits: number | null;
   readonly written: number | null;
   readonly failures: number | null;
@@ -21,7 +23,7 @@ export interface Reading {
   readonly events: number | null;
 }
 
-type Counter = "submitted" | "commits" | "written" | "failures" | "events";
+type Counter = "submitted" | "appended" | "commits" | "written" | "failures" | "events";
 
 export interface Point {
   readonly at: number;
@@ -48,6 +50,9 @@ export function readingOf(text: string, at: number, roles: Roles): Reading | nul
   return {
     at,
     submitted: value("hiscore_submissions_total", roles.ingest),
+    // Only whoever has a log says whether it is open, and only who applies it knows how far that is.
+    appended: value("hiscore_log_appended_total", roles.ingest && gauge("hiscore_log_open") !== null),
+    behind: gauge("hiscore_apply_lag_entries"),
     commits: value("hiscore_commit_duration_seconds_count", journalBytes !== null),
     written: value("hiscore_funnel_written_total", persists),
     // The embedded store's rounds, or with a store behind Redis the bulks that were tried again.
