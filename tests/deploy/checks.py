@@ -2,7 +2,7 @@
 
     checks.py confined   < docker inspect    every container is as compose.yaml promises
     checks.py records URL BOARD              "player score" a line, sorted, as the API tells them
-    checks.py gauge URL NAME                 the value of a metric
+    checks.py gauge URL NAME [WITHOUT]       the value of a metric, leaving out those series that WITHOUT is in
     checks.py dashboard FOLDER PROMETHEUS    the dashboard's form, and every query in it
 """
 
@@ -63,8 +63,9 @@ def records(url, board):
     print("\n".join(sorted(lines)))
 
 
-def gauge(url, name):
-    values = [line.split()[1] for line in get(url + "/metrics").splitlines() if line.split("{")[0].split(" ")[0] == name]
+def gauge(url, name, without=None):
+    lines = [line for line in get(url + "/metrics").splitlines() if line.split("{")[0].split(" ")[0] == name]
+    values = [line.split()[1] for line in lines if not (without and without in line)]
     if not values:
         sys.exit(f"{url} has no {name}")
     print(sum(float(value) for value in values))

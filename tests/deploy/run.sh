@@ -99,7 +99,7 @@ mongosh_eval() { # on whichever member is primary
 quietly() { "$@" >"$folder/said" 2>&1 || { cat "$folder/said" >&2; fail "$*"; }; }
 
 board=http://127.0.0.1:8080 ingest=http://127.0.0.1:8081
-acknowledged() { checks gauge "http://$(address ingest):8080" hiscore_submissions_total; }
+acknowledged() { checks gauge "http://$(address ingest):8080" hiscore_submissions_total trouble; }
 several() { [ "$(acknowledged | cut -d. -f1)" -ge "$1" ]; }
 more() { eventually 60 "$1" several $(($(acknowledged | cut -d. -f1) + 1000)); }
 waits() { [ "$(persisted_of hiscore_funnel_oldest_dirty_age_seconds | cut -d. -f1)" -ge 12 ]; }
