@@ -111,6 +111,27 @@ impl RedisRanks {
         Ok(())
     }
 
+    /// Gives everything that is dirty a position of its own in a new epoch, which makes it later than whatever an epoch in
+    /// between wrote, or will.
+    pub async fn lift(
+        &self,
+        shard: u16,
+        holder: &str,
+        replication: &str,
+        epoch: u32,
+    ) -> Result<(), CallError> {
+        let mut lifted: u64 = 0;
+        loop {
+            let put = |command: &mut Cmd| {
+                command.arg(holder).arg(replication).arg(epoch).arg(lifted).arg(CHUNK.0);
+            };
+            match self.ask("lift", shard, put).await?.number()? {
+                0u64 => return Ok(()),
+                more => lifted += more,
+            }
+        }
+    }
+
     /// Lifts the fence, if this is still the Redis that was surveyed. A kept watermark that is above the store's stays, so that
     /// the next claim shows that the store went back.
     pub async fn open(&self, shard: u16, holder: &str, opening: Opening) -> Result<(), CallError> {

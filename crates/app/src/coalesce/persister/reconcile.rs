@@ -105,6 +105,10 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
             return Err(StepError::Overtaken);
         }
     }
+    if logged.is_none() && here.epoch > 0 && here.epoch < before.epoch {
+        // Before anything of the store's is told to be there: what this Redis alone has must win over the epoch that it sat out.
+        ranks.lift(shard, holder, &survey.replication, epoch).await?;
+    }
     reach("merged");
     let opening = Opening {
         replication: survey.replication,

@@ -154,6 +154,45 @@ local function install(keys, args)
   return { 'OK' }
 end
 
+-- Holder, replication id, epoch, how many were lifted before, most: gives what is dirty a position in the epoch. For a Redis that
+-- sat out an epoch: somebody of that one, who never saw these, may still write over them.
+local function lift(keys, args)
+  local base, id, primary = here(keys)
+  if not primary then return REPLICA end
+  if not holds(keys[1], args[1]) then return LEASE end
+  if id ~= args[2] then return FENCED end
+  local epoch, from, most = tonumber(args[3]), tonumber(args[4]), tonumber(args[5])
+  if from == 0 then put_back(base) end
+  local stamp = tonumber(call('HGET', keys[1], 'stamp') or 0)
+  local marks = call('ZRANGE', base .. 'd', from, from + most - 1)
+  for i = 1, #marks do
+    stamp = stamp + 1
+    if sub(marks[i], 1, 1) == 'r' then
+      local version, board, player = parse_mark(marks[i])
+      local name = season_name(version, board)
+      local packed = call('HGET', base .. 'r:' .. name, player)
+      if packed then
+        local r = decode(packed)
+        r.era, r.seq, r.index = epoch, stamp, 0
+        call('HSET', base .. 'r:' .. name, player, encode(r))
+        local season = call('HGET', base .. 's', name)
+        if season then
+          local revision = unpack_(SEASON, season)
+          call('HSET', base .. 's', name, pack(SEASON, revision, stamp))
+        end
+      end
+    elseif sub(marks[i], 1, 1) == 'b' then
+      local b = load_board(base, sub(marks[i], 2))
+      if b then
+        b.era, b.seq, b.index = epoch, stamp, 0
+        call('HSET', base .. 'b', b.id, pack_board(b))
+      end
+    end
+  end
+  call('HSET', keys[1], 'stamp', stamp)
+  return { 'OK', #marks }
+end
+
 -- Where the shard goes on in a log: its name, the era, and unless it goes on where it is, offset and stamp.
 local function open_log(base, meta, name, era, offset, stamp)
   local known = call('HGET', meta, 'log') == name
@@ -255,5 +294,6 @@ redis.register_function { function_name = '@NAME@_survey', callback = survey, fl
 redis.register_function { function_name = '@NAME@_peek', callback = peek, flags = { 'no-writes' } }
 redis.register_function { function_name = '@NAME@_boards_raw', callback = boards_raw, flags = { 'no-writes' } }
 redis.register_function { function_name = '@NAME@_install', callback = install, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_lift', callback = lift, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_open', callback = open, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_prune', callback = prune, flags = { 'allow-oom' } }
