@@ -31,6 +31,8 @@ pub struct Overview {
     pub looks: HashMap<u16, Look>,
     /// How many of them are ours.
     pub ours: usize,
+    /// Whether it was told that Redis may throw away scores.
+    pub warned: bool,
 }
 
 /// On what terms shards are shared.
@@ -162,7 +164,15 @@ where
         for shard in surplus {
             self.give(shard);
         }
-        self.overview.lock().ours = self.ours.len();
+        let mut overview = self.overview.lock();
+        overview.ours = self.ours.len();
+        let evicts = overview.looks.values().any(|look| look.evicts);
+        if evicts && !overview.warned {
+            tracing::warn!(
+                "Redis may throw away scores when it is full: set its maxmemory-policy to noeviction"
+            );
+        }
+        overview.warned = evicts;
     }
 
     fn take(&mut self, shard: u16, look: Look) {

@@ -76,6 +76,16 @@ impl Health for RemoteChecks {
                 ok: open == shards,
                 detail: format!("{open} of {shards} are served, {} are persisted here", overview.ours),
             });
+            if overview.looks.values().any(|look| look.evicts) {
+                checks.push(Check {
+                    name: "redis settings",
+                    // It serves well until it is full.
+                    ok: true,
+                    detail:
+                        "WARNING: maxmemory-policy is not noeviction: a full Redis would throw away scores"
+                            .into(),
+                });
+            }
             let dirty: u64 = overview.looks.values().map(|look| look.dirty + look.in_flight).sum();
             checks.push(Check {
                 name: "store",

@@ -235,6 +235,8 @@ pub struct Look {
     pub deployment: Option<Deployment>,
     /// Bytes that Redis uses, and may use (0: no limit).
     pub memory: (u64, u64),
+    /// At its limit Redis would throw away scores, instead of refusing new ones: its `maxmemory-policy` is not `noeviction`.
+    pub evicts: bool,
     /// Who applies the log to it, if the lease has not expired.
     pub applier: Option<String>,
     /// Where it is in the log, if one stands in front of it.

@@ -254,6 +254,7 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
     let (shards, window) = (fields.number()?, fields.number()?);
     let deployment = (!id.is_empty()).then_some(Deployment { id, shards, window });
     let memory = (fields.number()?, fields.number()?);
+    let policy = fields.text()?;
     let replication = fields.text()?;
     let applier = Some(fields.text()?).filter(|applier| !applier.is_empty());
     let log = take_log(&mut fields)?;
@@ -270,6 +271,7 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
         holder,
         deployment,
         memory,
+        evicts: !policy.is_empty() && policy != "noeviction",
         applier,
         log,
     };

@@ -47,6 +47,7 @@ fn a_full_redis_refuses_by_name_and_still_drains() {
     assert!(matches!(&refused, CallError::Unavailable(text) if text.contains("maxmemory")), "{refused:?}");
     assert_eq!(tier.look().sequence, before.sequence, "nothing of it was done");
     assert_eq!(tier.look().memory.1, 1);
+    assert!(!tier.look().evicts);
     assert_eq!(tier.wait(tier.ranks.board(&daily)).unwrap().unwrap().total, 1);
     assert!(tier.wait(tier.ranks.lease(Trade::Persist, 0, ME, LONG)).unwrap());
     assert_eq!(tier.flush().rows.len(), 1);
@@ -56,6 +57,8 @@ fn a_full_redis_refuses_by_name_and_still_drains() {
     tier.open(0, 2);
     tier.wait(tier.ranks.release(Trade::Persist, 0, ME)).unwrap();
     redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    assert!(tier.look().evicts, "scores may be thrown away, and that is to be said");
     assert!(tier.submit(&daily, vec![score("a", 2)])[0].is_ok());
     tier.close();
 }

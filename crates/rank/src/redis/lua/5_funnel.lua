@@ -38,6 +38,7 @@ local function look_at(keys)
     tonumber(m[5] or 0), call('ZCARD', base .. 'd'), call('ZCARD', base .. 'f'), oldest(base) or -1, now,
     m[6] and 1 or 0, holder, m[9] or '', tonumber(m[10] or 0), tonumber(m[11] or 0),
     tonumber(string.match(memory, 'used_memory:(%d+)')), tonumber(string.match(memory, 'maxmemory:(%d+)')),
+    string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
     id or '', applier, m[15] or '', tonumber(m[16] or 0), tonumber(m[17] or -1), tonumber(m[18] or 0),
     m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or ''
   }
