@@ -107,10 +107,11 @@ caught_up() { [ "$(persisted_of hiscore_funnel_oldest_dirty_age_seconds | cut -d
 drained() { [ "$(persisted_of hiscore_funnel_dirty_records)" = 0.0 ]; }
 is_healthy() { [ "$(docker inspect --format '{{.State.Health.Status}}' "$(container "$1")")" = healthy ]; }
 
-# 500 players, in the background, until `ends`.
+# 500 players, in the background, until `ends`. Enough requests at once that they keep to their interval where a busy machine
+# takes 100 ms for an append.
 plays() {
     inside_exec "$bin" simulate --url $ingest --leaderboard played --operator increment --players 500 --interval 2s \
-        --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
+        --connections 100 --patience 60s --exclusive --quiet >"$folder/played" 2>&1 &
     player=$!
     eventually 60 "submissions arrive" several 2000
 }
