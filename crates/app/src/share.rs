@@ -147,9 +147,14 @@ where
                 overview.looks.insert(*shard, look);
             }
         }
-        let renewals = self.ours.keys().map(|shard| ranks.lease(*trade, *shard, holder, *lease));
-        // A loop whose lease is lost notices with its next claim, before it clears anything.
-        let _ = futures_util::future::join_all(renewals).await;
+        let renewals =
+            self.ours.keys().map(async |shard| (*shard, ranks.lease(*trade, *shard, holder, *lease).await));
+        for (shard, renewed) in futures_util::future::join_all(renewals).await {
+            // It went to another while we stood still: whoever counted it as a share would leave shards to nobody.
+            if matches!(renewed, Ok(false)) {
+                self.give(shard);
+            }
+        }
         let share = all.len().div_ceil(living);
         for (shard, look) in free {
             if self.ours.len() >= share {

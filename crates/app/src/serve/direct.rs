@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -42,6 +42,7 @@ use crate::scoreboard::remote::Remote;
 use crate::scoreboard::source::Source;
 use crate::scoreboard::stored::Stored;
 use crate::share::{Overview, Share, Terms};
+use crate::submit::appender::Appender;
 use crate::submit::logged::LogSubmitter;
 use crate::submit::remote::Submitter;
 use crate::submit::verdicts::Verdicts;
@@ -113,6 +114,7 @@ impl DirectServer {
         let link = log_url.as_ref().map(|_| Arc::<LogLink>::default());
         let origin = getrandom::u64().map_err(system)?;
         let verdicts = Arc::new(Verdicts::new(Arc::clone(&ranks), origin));
+        let appends = TaskTracker::new();
         let submitter = match &link {
             None => Way::Redis(Submitter {
                 ranks: Arc::clone(&ranks),
@@ -124,11 +126,15 @@ impl DirectServer {
                 metrics: submit_metrics,
             }),
             Some(link) => Way::Log(LogSubmitter {
-                link: Arc::clone(link),
+                appender: Arc::new(Appender::new(
+                    Arc::clone(link),
+                    Arc::clone(&verdicts),
+                    LogMetrics::new(&mut registry),
+                    origin,
+                    usize::try_from(settings.max_pending_bytes).unwrap_or(usize::MAX),
+                    appends.clone(),
+                )),
                 ranks: Arc::clone(&ranks),
-                origin,
-                numbers: AtomicU64::new(0),
-                verdicts: Arc::clone(&verdicts),
                 waiting: Arc::clone(&waiting),
                 boards: Arc::clone(&boards),
                 remote: Arc::clone(&remote),
@@ -137,7 +143,6 @@ impl DirectServer {
                 auto_create: settings.auto_create,
                 max_leaderboards: settings.max_leaderboards,
                 metrics: submit_metrics,
-                log_metrics: LogMetrics::new(&mut registry),
             }),
         };
         let applier = link.as_ref().filter(|_| settings.roles.apply).map(|link| {
@@ -280,6 +285,8 @@ impl DirectServer {
         running.tasks.wait().await;
         if let Some(link) = &link {
             link.close().await;
+            appends.close();
+            appends.wait().await;
         }
         ranks.close().await;
         tracing::info!("stopped");

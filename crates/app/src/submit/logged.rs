@@ -1,41 +1,31 @@
 //! Submitting through a log: what is acknowledged is on a quorum of its brokers, and will be judged by the law.
 //!
 //! Nothing is decided here. Who wants to know what was decided waits for the verdict, not longer than may be; who wants it in
-//! the store waits for that too. Requests are entries: a log batches by itself what is under way at once.
+//! the store waits for that too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use hiscore_api::service::{Accepted, Ack, BoardError, Entry as Submitted, Rejected, Row, Trouble, Wanted};
-use hiscore_log::entry::{Entry, Told, Work, pack};
-use hiscore_log::{Log, LogError};
+use hiscore_log::entry::{Told, Work};
 use hiscore_rank::redis::{Done, RedisRanks, Refused, Submitted as Judged};
 use hiscore_score::{Leaderboard, LeaderboardId, PlayerId, Position, RecordKey, Rules, Season, VersionId};
 use tokio::time::Instant;
 
+use super::appender::{Appender, Known};
 use super::remote::board_error;
-use super::verdicts::Verdicts;
 use super::waiting::{Waited, Waiting};
-use crate::log_link::LogLink;
-use crate::metrics::{LogMetrics, SubmitMetrics};
+use crate::metrics::SubmitMetrics;
 use crate::scoreboard::boards::Boards;
 use crate::scoreboard::remote::Remote;
 
 /// Appends to the log.
 #[derive(Debug)]
 pub struct LogSubmitter {
-    /// The log.
-    pub link: Arc<LogLink>,
+    /// Appends.
+    pub appender: Arc<Appender>,
     /// The ranking tier.
     pub ranks: Arc<RedisRanks>,
-    /// What this process appends as: a random number.
-    pub origin: u64,
-    /// Numbers of entries.
-    pub numbers: AtomicU64,
-    /// Those who wait for verdicts.
-    pub verdicts: Arc<Verdicts>,
     /// Those who wait for the store.
     pub waiting: Arc<Waiting>,
     /// The boards there are.
@@ -50,21 +40,8 @@ pub struct LogSubmitter {
     pub auto_create: bool,
     /// How many boards there may be.
     pub max_leaderboards: usize,
-    /// What is counted of submissions.
+    /// What is counted.
     pub metrics: SubmitMetrics,
-    /// What is counted of the log.
-    pub log_metrics: LogMetrics,
-}
-
-/// What is known of one work after its append.
-type Known = Result<Option<Result<Done, Refused>>, Trouble>;
-
-fn trouble(error: &LogError) -> Trouble {
-    match error {
-        LogError::Ambiguous(_) => Trouble::Ambiguous(error.to_string()),
-        // Nothing else was appended, whatever must be done about it.
-        _ => Trouble::Unavailable(error.to_string()),
-    }
 }
 
 fn late(wait: Duration) -> BoardError {
@@ -98,7 +75,7 @@ impl LogSubmitter {
         });
         let began = Instant::now();
         let wait = if persisted { self.ack_timeout } else { self.apply_wait };
-        let known = self.append(id, works.collect(), told, began + wait).await?;
+        let known = self.append(id, works.collect(), told, began + wait).await;
         let board_gone = |known: &Known| matches!(known, Ok(Some(Err(Refused::NotFound))));
         if known.iter().any(board_gone) {
             return Err(BoardError::NotFound);
@@ -167,7 +144,7 @@ impl LogSubmitter {
     async fn one(&self, id: &LeaderboardId, work: Work) -> Result<Done, BoardError> {
         let told = Told { outcome: true, ..Told::default() };
         let deadline = Instant::now() + self.ack_timeout;
-        match self.append(id, vec![work], told, deadline).await?.pop() {
+        match self.append(id, vec![work], told, deadline).await.pop() {
             Some(Ok(Some(Ok(done)))) => Ok(done),
             Some(Ok(Some(Err(refused)))) => Err(board_error(&refused)),
             Some(Ok(None)) => Err(late(self.ack_timeout)),
@@ -202,44 +179,14 @@ impl LogSubmitter {
         ))
     }
 
-    /// Appends works of one board, in their order, and waits for the verdicts if they are to be told.
     async fn append(
         &self,
         id: &LeaderboardId,
         works: Vec<Work>,
         told: Told,
         deadline: Instant,
-    ) -> Result<Vec<Known>, BoardError> {
-        let unopened = || self.link.waiting_for().unwrap_or_default();
-        let log = self
-            .link
-            .log()
-            .ok_or_else(|| Trouble::Unavailable(format!("waiting for the log: {}", unopened())))?;
-        let shard = self.ranks.shard_of(id);
-        let packs = pack(works).into_iter().map(|works| self.append_one(log, shard, works, told, deadline));
-        // All are begun before any is waited for, the first one first.
-        Ok(join_all(packs).await.into_iter().flatten().collect())
-    }
-
-    async fn append_one(
-        &self,
-        log: &Arc<dyn Log>,
-        shard: u16,
-        works: Vec<Work>,
-        told: Told,
-        deadline: Instant,
     ) -> Vec<Known> {
-        let (number, count) = (self.numbers.fetch_add(1, Ordering::Relaxed), works.len());
-        let expected = told.outcome.then(|| self.verdicts.expect(shard, number, count));
-        let bytes = Entry { origin: self.origin, number, told, works }.encode();
-        let began = Instant::now();
-        let appended = log.append(shard, bytes).await;
-        self.log_metrics.appended(count, began.elapsed(), appended.as_ref().err());
-        match (appended, expected) {
-            (Err(error), _) => vec![Err(trouble(&error)); count],
-            (Ok(_), None) => vec![Ok(None); count],
-            (Ok(_), Some(expected)) => expected.within(deadline).await.into_iter().map(Ok).collect(),
-        }
+        self.appender.append(self.ranks.shard_of(id), works, told, deadline).await
     }
 
     /// Whether everything that was judged is in the store by the deadline.

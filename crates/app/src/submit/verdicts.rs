@@ -22,13 +22,15 @@ const AT_ONCE: usize = 1_000;
 /// What became of the works of one entry, in their order; `None`: not known.
 pub type Told = Vec<Option<Result<Done, Refused>>>;
 
-/// One entry that somebody waits for.
+/// Works of an entry that somebody waits for.
 #[derive(Debug)]
 struct Waiter {
     shard: u16,
+    /// The place of the first of them in the entry.
+    from: usize,
     told: Told,
     missing: usize,
-    answer: oneshot::Sender<()>,
+    answer: Option<oneshot::Sender<()>>,
 }
 
 /// Everybody of this process who waits.
@@ -36,15 +38,17 @@ struct Waiter {
 pub struct Verdicts {
     ranks: Arc<RedisRanks>,
     origin: u64,
-    waiters: Mutex<HashMap<u64, Waiter>>,
+    /// By the number of the entry, in the order of their places in it.
+    waiters: Mutex<HashMap<u64, Vec<Waiter>>>,
     wake: Notify,
 }
 
 /// A place among those who wait; dropping it gives it up.
 #[derive(Debug)]
-pub struct Expected<'a> {
-    verdicts: &'a Verdicts,
+pub struct Expected {
+    verdicts: Arc<Verdicts>,
     number: u64,
+    from: usize,
     answered: oneshot::Receiver<()>,
 }
 
@@ -54,12 +58,13 @@ impl Verdicts {
         Self { ranks, origin, waiters: Mutex::default(), wake: Notify::new() }
     }
 
-    /// Takes a place for the entry with this number, of so many works; before it is appended, so that no verdict is missed.
-    pub fn expect(&self, shard: u16, number: u64, works: usize) -> Expected<'_> {
+    /// Takes a place for `works` works from place `from` of the entry with this number; before it is appended, so that no
+    /// verdict is missed.
+    pub fn expect(self: &Arc<Self>, shard: u16, number: u64, from: usize, works: usize) -> Expected {
         let (answer, answered) = oneshot::channel();
-        let told = vec![None; works];
-        self.waiters.lock().insert(number, Waiter { shard, told, missing: works, answer });
-        Expected { verdicts: self, number, answered }
+        let waiter = Waiter { shard, from, told: vec![None; works], missing: works, answer: Some(answer) };
+        self.waiters.lock().entry(number).or_default().push(waiter);
+        Expected { verdicts: Arc::clone(self), number, from, answered }
     }
 
     /// Asks for those who wait, until shutdown. Run by one task.
@@ -85,7 +90,8 @@ impl Verdicts {
     }
 
     fn shards(&self) -> Vec<u16> {
-        let mut shards: Vec<u16> = self.waiters.lock().values().map(|waiter| waiter.shard).collect();
+        let mut shards: Vec<u16> =
+            self.waiters.lock().values().flatten().map(|waiter| waiter.shard).collect();
         shards.sort_unstable();
         shards.dedup();
         shards
@@ -93,31 +99,44 @@ impl Verdicts {
 
     fn tell(&self, verdict: Verdict) {
         let mut waiters = self.waiters.lock();
-        let Some(waiter) = waiters.get_mut(&verdict.number) else { return };
-        let Some(place @ None) = waiter.told.get_mut(usize::from(verdict.index)) else { return };
+        let Some(of_entry) = waiters.get_mut(&verdict.number) else { return };
+        let index = usize::from(verdict.index);
+        let its =
+            |waiter: &&mut Waiter| index.checked_sub(waiter.from).is_some_and(|at| at < waiter.told.len());
+        let Some(waiter) = of_entry.iter_mut().find(its) else { return };
+        let Some(place @ None) = waiter.told.get_mut(index - waiter.from) else { return };
         *place = Some(verdict.result);
         waiter.missing -= 1;
         if waiter.missing == 0 {
             // What was told stays until its owner takes it.
-            let (nobody, _) = oneshot::channel();
-            let _ = std::mem::replace(&mut waiter.answer, nobody).send(());
+            waiter.answer.take().map(|answer| answer.send(()));
         }
+    }
+
+    fn take(&self, number: u64, from: usize) -> Option<Waiter> {
+        let mut waiters = self.waiters.lock();
+        let of_entry = waiters.get_mut(&number)?;
+        let at = of_entry.iter().position(|waiter| waiter.from == from)?;
+        let waiter = of_entry.remove(at);
+        if of_entry.is_empty() {
+            waiters.remove(&number);
+        }
+        Some(waiter)
     }
 }
 
-impl Expected<'_> {
-    /// What is known of it once all is, or at the deadline.
+impl Expected {
+    /// What is known of them once all is, or at the deadline.
     pub async fn within(mut self, deadline: Instant) -> Told {
         self.verdicts.wake.notify_one();
         // Either way, what is known by then.
         let _ = tokio::time::timeout_at(deadline, &mut self.answered).await;
-        let waiter = self.verdicts.waiters.lock().remove(&self.number);
-        waiter.map(|waiter| waiter.told).unwrap_or_default()
+        self.verdicts.take(self.number, self.from).map(|waiter| waiter.told).unwrap_or_default()
     }
 }
 
-impl Drop for Expected<'_> {
+impl Drop for Expected {
     fn drop(&mut self) {
-        self.verdicts.waiters.lock().remove(&self.number);
+        self.verdicts.take(self.number, self.from);
     }
 }
