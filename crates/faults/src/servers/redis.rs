@@ -62,6 +62,12 @@ impl Redis {
         all.extend(arguments);
         let replica = Self::with(&all);
         replica.await_primary();
+        // The primary counts on it once it has acknowledged something, which it does once a second.
+        let counted = format!("port={},state=online", replica.port());
+        until("the primary to count on its replica", PATIENCE, || {
+            let info = primary.try_command(&["INFO", "replication"]).ok()?.to_string();
+            info.contains(&counted).then_some(())
+        });
         replica
     }
 
