@@ -64,6 +64,20 @@ pub(super) struct Reading {
     seen: watch::Receiver<Look>,
 }
 
+/// What the end of the log was, in an epoch of the shard.
+#[derive(Clone, Copy)]
+struct Target {
+    end: u64,
+    epoch: u32,
+}
+
+impl Target {
+    /// The epoch, if nothing in front of the end is left once this is applied.
+    fn reached(self, applied: Option<u64>) -> Option<u32> {
+        (applied.map_or(0, |applied| applied + 1) >= self.end).then_some(self.epoch)
+    }
+}
+
 /// What was read, decoded as far as that went.
 #[derive(Default)]
 struct Decoded {
@@ -79,11 +93,12 @@ impl Reading {
     /// Runs for ever.
     pub(super) async fn run(mut self) {
         loop {
-            let (Some(log), Some(place)) = (self.tools.link.log().map(Arc::clone), self.place()) else {
+            let (Some(log), Some((place, epoch))) = (self.tools.link.log().map(Arc::clone), self.place())
+            else {
                 let _ = tokio::time::timeout(PAUSE * 5, self.seen.changed()).await;
                 continue;
             };
-            let Err(stop) = self.follow(log.as_ref(), &place).await;
+            let Err(stop) = self.follow(log.as_ref(), &place, epoch).await;
             match stop {
                 // A look that is older than what was found out would lead here again at once.
                 Stop::LookAgain => drop(tokio::time::timeout(PAUSE, self.seen.changed()).await),
@@ -99,11 +114,11 @@ impl Reading {
         }
     }
 
-    /// Where Redis is in our log, if it serves the shard.
-    fn place(&mut self) -> Option<LogLook> {
+    /// Where Redis is in our log, if it serves the shard, and since which epoch.
+    fn place(&mut self) -> Option<(LogLook, u32)> {
         let look = self.seen.borrow_and_update();
         let name = self.tools.link.name()?;
-        look.log.clone().filter(|log| look.open && log.name == name)
+        look.log.clone().filter(|log| look.open && log.name == name).map(|log| (log, look.epoch))
     }
 
     fn stopped(&self, why: String) {
@@ -116,13 +131,18 @@ impl Reading {
     }
 
     /// Applies what follows, until something is in the way.
-    async fn follow(&mut self, log: &dyn Log, place: &LogLook) -> Result<std::convert::Infallible, Stop> {
+    async fn follow(
+        &mut self,
+        log: &dyn Log,
+        place: &LogLook,
+        epoch: u32,
+    ) -> Result<std::convert::Infallible, Stop> {
         let mut applied = place.applied;
         let mut reader = log.reader(self.shard, applied).await?;
         let mut end = log.bounds(self.shard).await?.end;
         let mut looked = Instant::now();
         // Under load there is always more; whoever got as far as the log was at the beginning has seen it all.
-        let target = end;
+        let target = Target { end, epoch };
         let mut warming = place.warming;
         let mut idle = false;
         let mut batch = decode(reader.next(BYTES, Duration::ZERO).await?);
@@ -135,16 +155,21 @@ impl Reading {
                     return Err(Stop::Operator(format!("the entry at offset {offset}: {error}")));
                 }
                 // Nothing may just not have come yet.
-                if warming && is_reached(target, applied) {
-                    applied = self.apply(&place.name, applied, true, &[]).await?.offset;
+                let end_in = target.reached(applied);
+                if warming && end_in.is_some() {
+                    applied = self.apply(&place.name, applied, end_in, &[]).await?.offset;
                     warming = false;
                 }
                 // By then a look has been taken that is not older than the last batch.
                 if idle {
-                    self.went_back(applied, warming)?;
+                    self.went_back(applied)?;
                 }
             }
             idle = batch.entries.is_empty();
+            // It was opened anew, and waits to be told that nothing is missing.
+            if self.seen.borrow().epoch != epoch {
+                return Err(Stop::LookAgain);
+            }
             // What is applied and what is read next do not touch each other.
             let (done, next) = tokio::join!(
                 self.apply_all(&place.name, applied, &batch.entries, target),
@@ -169,11 +194,10 @@ impl Reading {
         self.tools.states.lock().insert(self.shard, State { lag, stopped: None });
     }
 
-    /// While nothing comes in, only a look tells that Redis lost what it had applied, or was opened anew and waits to be told
-    /// that nothing is missing.
-    fn went_back(&mut self, applied: Option<u64>, warming: bool) -> Result<(), Stop> {
+    /// While nothing comes in, only a look tells that Redis lost what it had applied.
+    fn went_back(&mut self, applied: Option<u64>) -> Result<(), Stop> {
         match self.place() {
-            Some(there) if there.applied >= applied && (warming || !there.warming) => Ok(()),
+            Some((there, _)) if there.applied >= applied => Ok(()),
             _ => Err(Stop::LookAgain),
         }
     }
@@ -183,14 +207,14 @@ impl Reading {
         name: &str,
         mut applied: Option<u64>,
         entries: &[LoggedEntry],
-        target: u64,
+        target: Target,
     ) -> Result<Option<u64>, Stop> {
         let mut rest = entries;
         while !rest.is_empty() {
             let count = portion(rest, self.tools.works);
             let (now, later) = rest.split_at(count);
-            let is_end = is_reached(target, now.last().map(|last| last.offset));
-            applied = self.apply(name, applied, is_end, now).await?.offset;
+            let end_in = target.reached(now.last().map(|last| last.offset));
+            applied = self.apply(name, applied, end_in, now).await?.offset;
             rest = later;
         }
         Ok(applied)
@@ -202,14 +226,14 @@ impl Reading {
         &self,
         log: &str,
         applied: Option<u64>,
-        is_end: bool,
+        end_in: Option<u32>,
         entries: &[LoggedEntry],
     ) -> Result<Applied, Stop> {
         let tools = &self.tools;
         let began = Instant::now();
         loop {
             reach("applying");
-            match tools.ranks.apply(self.shard, Batch { log, applied, is_end, entries }).await {
+            match tools.ranks.apply(self.shard, Batch { log, applied, end_in, entries }).await {
                 Ok(done) => {
                     tools.metrics.applied(entries.len(), began.elapsed(), &done);
                     return Ok(done);
@@ -233,11 +257,6 @@ impl Reading {
             }
         }
     }
-}
-
-/// Whether nothing was in front of `target`, an end of the log, that is not applied.
-fn is_reached(target: u64, applied: Option<u64>) -> bool {
-    applied.map_or(0, |applied| applied + 1) >= target
 }
 
 /// What follows; nothing is read behind an entry that does not decode.

@@ -20,6 +20,8 @@ pub struct Remote {
     ranks: Arc<RedisRanks>,
     stored: Stored,
     boards: Arc<Boards>,
+    /// A log may know of boards that nobody else has heard of (again) yet.
+    is_logged: bool,
 }
 
 fn shown(id: &LeaderboardId, view: &BoardView) -> Board {
@@ -57,9 +59,9 @@ fn page_of(view: PageView) -> Page {
 }
 
 impl Remote {
-    /// Reads from these.
-    pub fn new(ranks: Arc<RedisRanks>, stored: Stored, boards: Arc<Boards>) -> Self {
-        Self { ranks, stored, boards }
+    /// Reads from these, behind a log or not.
+    pub fn new(ranks: Arc<RedisRanks>, stored: Stored, boards: Arc<Boards>, is_logged: bool) -> Self {
+        Self { ranks, stored, boards, is_logged }
     }
 
     /// A board as it is shown.
@@ -162,10 +164,15 @@ impl Remote {
 
     /// What is known of a board while Redis cannot be asked.
     async fn known(&self, id: &LeaderboardId) -> Result<Option<Leaderboard>, BoardError> {
-        match self.boards.get(id) {
-            Some(leaderboard) => Ok(Some(leaderboard)),
-            None => self.stored.board(id, self.ranks.shard_of(id)).await,
+        if let Some(leaderboard) = self.boards.get(id) {
+            return Ok(Some(leaderboard));
         }
+        let stored = self.stored.board(id, self.ranks.shard_of(id)).await?;
+        if stored.is_none() && self.is_logged {
+            let why = "whether there is this leaderboard is known once the log is applied";
+            return Err(Trouble::Unavailable(why.to_owned()).into());
+        }
+        Ok(stored)
     }
 
     async fn behind(

@@ -106,11 +106,12 @@ impl DirectServer {
         let waiting_for = Arc::new(Mutex::new(Some("starting".to_owned())));
         let boards = Arc::<Boards>::default();
         let waiting = Arc::new(Waiting::new(Arc::clone(&ranks)));
+        let log_url = log_url(&settings)?;
+        let stored = Stored::new(Arc::clone(&store));
         let remote =
-            Arc::new(Remote::new(Arc::clone(&ranks), Stored::new(Arc::clone(&store)), Arc::clone(&boards)));
+            Arc::new(Remote::new(Arc::clone(&ranks), stored, Arc::clone(&boards), log_url.is_some()));
         let live =
             Live::new(Arc::clone(&remote) as Arc<dyn Source>, settings.live_interval, close_sockets.clone());
-        let log_url = log_url(&settings)?;
         let link = log_url.as_ref().map(|_| Arc::<LogLink>::default());
         let origin = getrandom::u64().map_err(system)?;
         let verdicts = Arc::new(Verdicts::new(Arc::clone(&ranks), origin));

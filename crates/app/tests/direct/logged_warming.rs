@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::deployment::{Deployment, PATIENCE};
 use crate::load::{create, submit_all};
 use crate::logged_field::{Opened, Roles, kafka};
-use crate::wire::{self, Level};
+use crate::wire::{self, Level, Verdict};
 
 const STATE: &str = "query State($id: ID!) { leaderboard(id: $id) { rankState totalCount } }";
 
@@ -78,4 +78,43 @@ fn a_redis_that_lost_nothing_is_exact_again_though_nobody_plays() {
     }
     deployment.settle(&roles.persister);
     deployment.check_account(&mut reader, &account, Level::Logged);
+}
+
+/// The store has never heard of it, and Redis has not heard of it again yet.
+#[test]
+fn nobody_says_that_a_board_which_the_log_has_is_not_there() {
+    let Some(broker) = kafka(1) else { return };
+    let deployment = Deployment::start(1).behind(broker);
+    let Roles { ingest, scoreboard, persister, applier } = Roles::start(&deployment);
+    let mut account = Account::default();
+    drop(persister.kill());
+    create(&mut ingest.client(), "sum", "INCREMENT");
+    account.board("sum", "INCREMENT");
+    let entries: Vec<_> = (0..10).map(|player| account.open("sum", format!("p{player}"), 1)).collect();
+    submit_all(&mut ingest.client(), "sum", &entries, &mut account);
+    let log = Opened::of(&deployment);
+    deployment.await_applied(&log);
+    drop(applier.kill());
+    deployment.redis.kill();
+    deployment.redis.restart();
+    let persister = deployment.serve("persist");
+    until("the shards to be open", PATIENCE, || deployment.dirty(&deployment.redis));
+
+    let fresh = deployment.serve("ingest,scoreboard");
+    for process in [&scoreboard, &fresh] {
+        match wire::ask(&mut process.client(), STATE, &json!({ "id": "sum" })) {
+            Ok(data) => assert_eq!(data["leaderboard"]["rankState"], "WARMING", "{data}"),
+            Err(told) => assert!(matches!(told, Verdict::NotApplied(_)), "{told:?}"),
+        }
+    }
+    let entry = account.open("sum", "late".into(), 1);
+    submit_all(&mut fresh.client(), "sum", &[entry], &mut account);
+    let _applier = deployment.serve("apply");
+    deployment.await_applied(&log);
+    deployment.settle(&persister);
+    until("the board to be exact", PATIENCE, || {
+        let data = wire::ask(&mut fresh.client(), STATE, &json!({ "id": "sum" })).ok()?;
+        (data["leaderboard"]["rankState"] == "EXACT").then_some(())
+    });
+    deployment.check_account(&mut fresh.client(), &account, Level::Logged);
 }

@@ -54,9 +54,10 @@ pub struct Batch<'a> {
     pub log: &'a str,
     /// The last offset before them that the caller believes to be applied.
     pub applied: Option<u64>,
-    /// Whether nothing follows them at this moment.
-    pub is_end: bool,
-    /// The entries; none just tells that this is the end.
+    /// The epoch of the shard in which the end of the log was looked for that is reached with them: none that was opened
+    /// later is told by it that nothing is missing.
+    pub end_in: Option<u32>,
+    /// The entries; none just tells that the end is reached.
     pub entries: &'a [LoggedEntry],
 }
 
@@ -100,7 +101,7 @@ impl RedisRanks {
             Some(offset) => command.arg(offset),
             None => command.arg(-1),
         };
-        command.arg(u8::from(batch.is_end));
+        command.arg(batch.end_in.unwrap_or(0));
         for entry in batch.entries {
             put_entry(&mut command, entry);
         }

@@ -13,7 +13,7 @@ use super::model::Model;
 use super::support::{LONG, ME, Tier, board, options, player, request, scored, server};
 
 /// Short, so that ids fall out of it.
-const WINDOW: usize = 3;
+pub(crate) const WINDOW: usize = 3;
 
 #[derive(Debug, Clone)]
 enum Event {
@@ -55,15 +55,20 @@ fn work() -> impl Strategy<Value = Work> {
     ]
 }
 
-fn event() -> impl Strategy<Value = Event> {
+/// Some of it for one board.
+pub(crate) fn works() -> impl Strategy<Value = Request> {
     let works = (select(vec!["daily", "$score", "a.b"]), vec(work(), 1..12), any::<[bool; 2]>());
+    works.prop_map(|(id, works, [auto_create, ranks])| Request {
+        auto_create,
+        want_rank: ranks,
+        want_previous_rank: ranks,
+        ..request(&board(id), works)
+    })
+}
+
+fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        12 => works.prop_map(|(id, works, [auto_create, ranks])| Event::Works(Request {
-            auto_create,
-            want_rank: ranks,
-            want_previous_rank: ranks,
-            ..request(&board(id), works)
-        })),
+        12 => works().prop_map(Event::Works),
         1 => Just(Event::Flush),
         1 => Just(Event::Claim),
         1 => Just(Event::Prune),

@@ -81,7 +81,8 @@ local function page(keys, args)
   local S = opened(keys)
   if not S then return { 'FENCED' } end
   local b = load_board(S.base, args[1])
-  if not b then return { 'NOBOARD' } end
+  -- The log may be about to tell of it.
+  if not b then return { S.warming and 'FENCED' or 'NOBOARD' } end
   local version = tonumber(args[2])
   if version == 0 then version = b.version end
   enter(S.base, b, version)

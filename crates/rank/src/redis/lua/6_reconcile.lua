@@ -194,9 +194,9 @@ local function lift(keys, args)
 end
 
 -- Where the shard goes on in a log: its name, the era, and unless it goes on where it is, offset and stamp.
-local function open_log(base, meta, name, era, offset, stamp)
+local function open_log(base, meta, epoch, name, era, offset, stamp)
   local known = call('HGET', meta, 'log') == name
-  call('HSET', meta, 'log', name, 'era', era, 'warming', 1)
+  call('HSET', meta, 'log', name, 'era', era, 'warming', epoch)
   if not known then
     call('UNLINK', base .. 'c', base .. 'y')
     call('HSET', meta, 'applied', -1, 'bytes', 0)
@@ -230,7 +230,7 @@ local function open(keys, args)
   if args[9] then
     -- Behind a log stamps are given by it alone: what this Redis had, or where the store is in it.
     call('HSET', keys[1], 'stamp', call('HGET', keys[1], 'settled') or stamp)
-    open_log(sub(keys[1], 1, -2), keys[1], args[9], args[10], args[11], args[12])
+    open_log(sub(keys[1], 1, -2), keys[1], args[3], args[9], args[10], args[11], args[12])
   end
   call('HDEL', keys[1], 'settled')
   call('HSET', keys[1], 'fence', id)

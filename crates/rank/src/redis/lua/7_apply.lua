@@ -2,7 +2,7 @@
 -- stamps whatever becomes of it. So a replay gives the same stamps again, and what has them already is passed over.
 --
 -- Behind a log a shard also has: log, its name; era, of all positions that come from it; applied, the last offset; bytes, of
--- all entries up to there; warming, until the end of the log was reached after the shard was opened.
+-- all entries up to there; warming, the epoch, until what was the end of the log after the shard was opened is reached.
 local CHECKPOINTS, VERDICTS, VERDICTS_LIVE_MS = 1024, 4096, 60000
 local NOT_REFUSED = 16
 
@@ -87,7 +87,8 @@ local function judge_entry(S, e, stamp, verdicts, counts)
   return stamp
 end
 
--- Log, the offset that the caller believes to be applied (-1: none), whether this is the end of the log, then entries.
+-- Log, the offset that the caller believes to be applied (-1: none), the epoch in which it looked for the end of the log, if
+-- this reaches it (0: no), then entries.
 local function apply(keys, args)
   local S = opened(keys)
   if not S then return FENCED end
@@ -113,7 +114,7 @@ local function apply(keys, args)
     call('HSET', S.meta, 'stamp', S.stamp, 'applied', S.applied, 'bytes', S.bytes)
     checkpoint(S)
   end
-  if S.warming and args[3] == '1' then call('HDEL', S.meta, 'warming') end
+  if S.warming and args[3] == S.warming then call('HDEL', S.meta, 'warming') end
   return { 'OK', S.applied, counts.applied, counts.refused, counts.seen }
 end
 
