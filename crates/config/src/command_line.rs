@@ -5,12 +5,13 @@ use clap::{Arg, ArgAction, Command};
 use clap_complete::Shell;
 
 use crate::setting::Setting;
-use crate::{SERVE_PREFIX, SIMULATE_PREFIX, serve_table, simulate, transfer};
+use crate::{SERVE_PREFIX, SIMULATE_PREFIX, log_tools, serve_table, simulate, transfer};
 
 pub(crate) const SERVE: &str = "serve";
 pub(crate) const SIMULATE: &str = "simulate";
 pub(crate) const EXPORT: &str = "export";
 pub(crate) const IMPORT: &str = "import";
+pub(crate) const LOG: &str = "log";
 pub(crate) const CONFIG: &str = "config";
 pub(crate) const CHECK: &str = "check";
 pub(crate) const PRINT: &str = "print";
@@ -101,6 +102,9 @@ pub(crate) fn command() -> Command {
                 .about("Puts an export, or sorted sets of a Redis, into an empty data folder or MongoDB")
                 .after_help(IMPORT_MORE),
         )
+        .subcommand(log_tools::logging(
+            Command::new(LOG).about("Looks at the log in front of Redis: prints, verifies, replays, renews it"),
+        ))
         .subcommand(
             Command::new(CONFIG)
                 .about("Checks or prints the settings of `serve`")

@@ -5,13 +5,14 @@
 //! that is wrong and says what to do about it. Nothing is printed here, no server is touched, and the only file
 //! that is read is the configuration file.
 //!
-//! The way through: `command_line` is what clap knows, `serve_table`, `simulate` and `transfer` list the settings,
+//! The way through: `command_line` is what clap knows, `serve_table`, `simulate`, `transfer` and `log_tools` list the settings,
 //! `setting` is one row of them, `file` reads the TOML, `layers` decides which value counts, and
 //! `printed` writes the file back.
 
 mod command_line;
 mod file;
 mod layers;
+mod log_tools;
 mod printed;
 mod serve;
 mod serve_table;
@@ -29,6 +30,9 @@ use clap::error::ErrorKind;
 use crate::file::ConfigFile;
 pub use crate::layers::Environment;
 use crate::layers::Resolved;
+pub use crate::log_tools::{
+    LogSettings, LogTiers, LogTool, RenewSettings, ReplaySettings, SecretUrl, TailSettings, VerifySettings,
+};
 pub use crate::serve::{ApiLimits, LogFormat, Roles, ServeSettings};
 pub use crate::simulate::SimulateSettings;
 pub use crate::transfer::{ExportSettings, ImportSettings, ImportSource, Place, SortedSet};
@@ -48,6 +52,8 @@ pub enum Command {
     Export(Box<ExportSettings>),
     /// Put one in.
     Import(Box<ImportSettings>),
+    /// Look at the log of a deployment, or go on with a new one.
+    Log(Box<LogSettings>),
     /// Ask the server at this URL whether it is ready.
     Healthy(String),
     /// Print the GraphQL schema, which is not known here.
@@ -106,6 +112,9 @@ pub fn parse(
         Some((command_line::IMPORT, matches)) => transfer::import(matches, environment)
             .map(|settings| Command::Import(Box::new(settings)))
             .map_err(|problems| failure(&problems, "hiscore import --help")),
+        Some((command_line::LOG, matches)) => log_tools::log(matches, environment)
+            .map(|settings| Command::Log(Box::new(settings)))
+            .map_err(|problems| failure(&problems, "hiscore log --help")),
         Some((command_line::CONFIG, matches)) => match matches.subcommand() {
             Some((command_line::CHECK, matches)) => {
                 serve_settings(matches, environment)?;

@@ -163,7 +163,7 @@ const RANKED: &[Setting<Ranked>] = &[
     },
 ];
 
-fn given(text: &str) -> Result<String, String> {
+pub(crate) fn given(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -281,7 +281,7 @@ fn made(matches: &ArgMatches, environment: Environment<'_>) -> Result<Made, Vec<
 }
 
 /// The one place that counts: flags win over variables, and of each kind there may be one.
-fn place(matches: &ArgMatches, environment: Environment<'_>) -> Result<Place, Vec<String>> {
+pub(crate) fn place(matches: &ArgMatches, environment: Environment<'_>) -> Result<Place, Vec<String>> {
     let resolved = resolve(PLACES, SERVE_PREFIX, matches, environment, None)?;
     let Places { folder, url, url_file } = resolved.settings;
     let all = [folder.map(Place::Folder), url.map(Place::MongoUrl), url_file.map(Place::MongoUrlFile)];
