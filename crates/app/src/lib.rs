@@ -1,8 +1,8 @@
 //! The stages of hiscore in the order of a score's path, and their wiring.
 //!
 //! [`submit`] judges and syncs, or logs what [`apply`] has judged, [`coalesce`] carries what is dirty into the store, [`scoreboard`] shows it.
-//! [`serve`] wires them; it and [`transfer`], which carries data from one profile into another, are the only places that
-//! name a backend.
+//! [`serve`] wires them; it, [`transfer`], which carries data from one profile into another, and [`log_tools`], which look at a
+//! log, are the only places that name a backend.
 
 pub mod apply;
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod health;
 pub mod healthy;
 pub mod listen;
 pub mod log_link;
+pub mod log_tools;
 pub mod metrics;
 pub mod recover;
 pub mod scoreboard;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use hiscore::greeting::greeting;
 use hiscore::healthy::healthy;
+use hiscore::log_tools;
 use hiscore::serve::Server;
 use hiscore::transfer;
 use hiscore_config::{Command, Failure, LogFormat, ServeSettings, SimulateSettings};
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
         Ok(Command::Import(settings)) => in_runtime(async move {
             let done = transfer::import::import(&settings).await;
             done.map(|()| 0).map_err(|error| error.to_string())
+        }),
+        Ok(Command::Log(settings)) => in_runtime(async move {
+            let stop = stop_on_signals()?;
+            log_tools::run(&settings, stop).await.map_err(|error| error.to_string())
         }),
         Ok(Command::Simulate(settings)) => in_runtime(simulate(*settings)),
         Err(failure) => {

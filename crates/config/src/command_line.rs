@@ -103,7 +103,8 @@ pub(crate) fn command() -> Command {
                 .after_help(IMPORT_MORE),
         )
         .subcommand(log_tools::logging(
-            Command::new(LOG).about("Looks at the log in front of Redis: prints, verifies, replays, renews it"),
+            Command::new(LOG)
+                .about("Looks at the log in front of Redis: prints, verifies, replays, renews it"),
         ))
         .subcommand(
             Command::new(CONFIG)

@@ -49,7 +49,11 @@ fn what_is_missing_is_named() {
         (&["verify"], &log_url, "redis-url is not given"),
         (&["renew"], &log_url, "redis-url is not given"),
         (&["replay"], &log_url, "into-redis-url is not given"),
-        (&["replay", "--into-redis-url", "r", "--from", "2", "--to", "1"], &log_url, "--from 2 is behind --to 1"),
+        (
+            &["replay", "--into-redis-url", "r", "--from", "2", "--to", "1"],
+            &log_url,
+            "--from 2 is behind --to 1",
+        ),
         (&["tail", "--board", "{x}"], &log_url, "is no id"),
         (&["verify", "--shard", "1024"], &log_url, "--shard: \"1024\" must be"),
     ] {

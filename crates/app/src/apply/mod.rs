@@ -20,6 +20,7 @@ use crate::log_link::LogLink;
 use crate::metrics::ApplyMetrics;
 use hiscore_rank::redis::Look;
 use reading::Reading;
+pub(crate) use reading::{logged, portion};
 
 /// What every shard's loop shares.
 pub struct ApplyTools {

@@ -265,7 +265,7 @@ async fn next(reader: &mut dyn Reader, wait: Duration, is_broken: bool) -> Resul
 }
 
 /// How many entries make one call of at most so many works, but at least one.
-fn portion(entries: &[LoggedEntry], most: usize) -> usize {
+pub(crate) fn portion(entries: &[LoggedEntry], most: usize) -> usize {
     let mut works = 0;
     let fits = |entry: &&LoggedEntry| {
         works += entry.works.len();
@@ -289,7 +289,8 @@ fn decode(read: Vec<LogEntry>) -> Decoded {
     decoded
 }
 
-fn logged(entry: &LogEntry, content: Entry, now: u64) -> LoggedEntry {
+/// An entry as it is judged; verdicts are told while somebody may still wait for them, by the clock `now`.
+pub(crate) fn logged(entry: &LogEntry, content: Entry, now: u64) -> LoggedEntry {
     let told = content.told;
     // What is told has no bearing on what is judged, so here the clock may be asked.
     let is_waited_for = told.outcome && entry.time_ms.saturating_add(WAITED_FOR_MS) > now;

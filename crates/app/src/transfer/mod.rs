@@ -17,14 +17,14 @@
 //! | [`target`], `folder`, [`database`] | what is written into |
 //! | `sorted_sets` | plain sorted sets of a Redis |
 
-mod convert;
+pub(crate) mod convert;
 pub mod database;
 pub mod export;
 mod folder;
 pub mod import;
 mod lines;
-mod place;
-mod progress;
+pub(crate) mod place;
+pub(crate) mod progress;
 mod reader;
 mod sorted_sets;
 mod target;

@@ -25,6 +25,7 @@ mod logged_judged;
 mod logged_seasons;
 mod logged_stopped;
 mod logged_store;
+mod logged_tools;
 mod logged_warming;
 mod names;
 mod persisters;

@@ -371,7 +371,7 @@ pub struct Opening {
 /// Where a shard that is opened goes on in its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenLog {
-    /// Which log: see [`log_name`].
+    /// Which log: see [`log_name`]. Empty: none any more, and the rest is of no meaning.
     pub name: String,
     /// The era of all positions that come from it.
     pub era: u32,

@@ -132,10 +132,11 @@ local function claim(keys, args)
   local boards_, rows = {}, false
   for i = 1, #marks, 2 do
     local kind, packed = sub(marks[i], 1, 1), state_of(S.base, marks[i])
-    if packed and S.log then
-      -- A replay takes a board's season in the store for a sign that everything before it is there too.
+    if packed then
+      -- No board twice; and behind a log a replay takes a board's season in the store for a sign that everything before it
+      -- is there too.
       local board = kind ~= 'r' and sub(marks[i], kind == 'o' and 6 or 2)
-      if board and (rows or boards_[board]) then break end
+      if board and (boards_[board] or (S.log and rows)) then break end
       if board then boards_[board] = true else rows = true end
     end
     if packed then

@@ -11,11 +11,11 @@ local function survey(keys, args)
   return look_at(keys)
 end
 
--- Holder, then marks of records.
+-- Holder ('': who only looks), then marks of records.
 local function peek(keys, args)
   local base, _, primary = here(keys)
   if not primary then return REPLICA end
-  if not holds(keys[1], args[1]) then return LEASE end
+  if args[1] ~= '' and not holds(keys[1], args[1]) then return LEASE end
   local out = { 'OK' }
   for i = 2, #args do out[#out + 1] = state_of(base, args[i]) or '' end
   return out
@@ -193,8 +193,14 @@ local function lift(keys, args)
   return { 'OK', #marks }
 end
 
--- Where the shard goes on in a log: its name, the era, and unless it goes on where it is, offset and stamp.
+-- Where the shard goes on in a log: its name ('': it leaves the one that it was behind), the era, and unless it goes on where it
+-- is, offset and stamp.
 local function open_log(base, meta, epoch, name, era, offset, stamp)
+  if name == '' then
+    call('UNLINK', base .. 'c')
+    call('HDEL', meta, 'log', 'era', 'applied', 'bytes', 'warming')
+    return
+  end
   local known = call('HGET', meta, 'log') == name
   call('HSET', meta, 'log', name, 'era', era, 'warming', epoch)
   if not known then
