@@ -15,6 +15,7 @@ pub mod health;
 pub mod healthy;
 pub mod listen;
 pub mod log_link;
+pub mod log_room;
 pub mod log_tools;
 pub mod metrics;
 pub mod recover;

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::log_link::LogLink;
+use crate::log_room::Span;
 use crate::metrics::ApplyMetrics;
 use hiscore_rank::redis::Look;
 use reading::Reading;
@@ -43,6 +44,17 @@ pub struct State {
     pub lag: u64,
     /// Why nothing is applied, if an operator must look.
     pub stopped: Option<String>,
+    /// What of the log is not in the store yet.
+    pub span: Span,
+    /// How many bytes of that may be; `None`: any.
+    pub most: Option<u64>,
+}
+
+impl State {
+    /// How much of what may wait to be stored does: from 1 on submissions are refused.
+    pub fn ratio(&self) -> f64 {
+        self.most.map_or(0.0, |most| self.span.bytes as f64 / most.max(1) as f64)
+    }
 }
 
 impl std::fmt::Debug for ApplyTools {

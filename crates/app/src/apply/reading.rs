@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hiscore_log::entry::{Entry, EntryError, Work as LogWork};
-use hiscore_log::{Log, LogEntry, LogError, Reader};
+use hiscore_log::{Bounds, Log, LogEntry, LogError, Reader};
 use hiscore_rank::redis::{Applied, Batch, CallError, LogLook, LoggedEntry, LoggedWork, Look, Work};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::{ApplyTools, State};
 use crate::clock::unix_ms;
 use crate::coalesce::persister::pace::jittered;
 use crate::failpoint::reach;
+use crate::log_room::{most, span};
 
 /// Bytes that are read at once.
 const BYTES: usize = 1 << 20;
@@ -139,15 +140,16 @@ impl Reading {
     ) -> Result<std::convert::Infallible, Stop> {
         let mut applied = place.applied;
         let mut reader = log.reader(self.shard, applied).await?;
-        let mut end = log.bounds(self.shard).await?.end;
+        let mut bounds = log.bounds(self.shard).await?;
+        let most = most(log.retention());
         let mut looked = Instant::now();
         // Under load there is always more; whoever got as far as the log was at the beginning has seen it all.
-        let target = Target { end, epoch };
+        let target = Target { end: bounds.end, epoch };
         let mut warming = place.warming;
         let mut idle = false;
         let mut batch = decode(reader.next(BYTES, Duration::ZERO).await?);
         loop {
-            let is_behind = batch.entries.last().is_some_and(|last| last.offset + 1 < end);
+            let is_behind = batch.entries.last().is_some_and(|last| last.offset + 1 < bounds.end);
             // Whoever is far behind does not wait for news between two batches.
             let wait = if batch.entries.is_empty() { WAIT } else { Duration::ZERO };
             if batch.entries.is_empty() {
@@ -182,16 +184,27 @@ impl Reading {
             }
             batch = decode(next?);
             if looked.elapsed() >= BOUNDS || (is_behind && batch.entries.is_empty()) {
-                end = log.bounds(self.shard).await?.end;
+                bounds = log.bounds(self.shard).await?;
                 looked = Instant::now();
             }
-            self.state(applied, end);
+            self.state(applied, bounds, most);
         }
     }
 
-    fn state(&self, applied: Option<u64>, end: u64) {
-        let lag = end.saturating_sub(applied.map_or(0, |applied| applied + 1));
-        self.tools.states.lock().insert(self.shard, State { lag, stopped: None });
+    fn state(&self, applied: Option<u64>, bounds: Bounds, most: Option<u64>) {
+        let lag = bounds.end.saturating_sub(applied.map_or(0, |applied| applied + 1));
+        let span = self.seen.borrow().log.as_ref().map(|log| span(log, bounds)).unwrap_or_default();
+        let mut states = self.tools.states.lock();
+        let state = State { lag, stopped: None, span, most };
+        let before = states.insert(self.shard, state);
+        if span.gone > 0 && before.is_none_or(|before| before.span.gone == 0) {
+            tracing::error!(
+                shard = self.shard,
+                first = bounds.first,
+                gone = span.gone,
+                "the log was cut before what it said was in the store: if Redis is lost before it is there, that is lost"
+            );
+        }
     }
 
     /// While nothing comes in, only a look tells that Redis lost what it had applied.

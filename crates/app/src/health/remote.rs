@@ -1,5 +1,6 @@
 //! Readiness where Redis ranks. A store that is away is no reason to turn players away: Redis keeps what they send.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,10 +9,13 @@ use hiscore_config::Roles;
 use hiscore_rank::redis::RedisRanks;
 use parking_lot::Mutex;
 
-use crate::apply::ApplyTools;
+use crate::apply::{ApplyTools, State};
 use crate::coalesce::persister::Tools;
 use crate::log_link::LogLink;
 use crate::share::Overview;
+
+/// From this part on of what may wait to be stored it is warned.
+const ALARM: f64 = 0.5;
 
 /// What is looked at.
 pub struct RemoteChecks {
@@ -100,6 +104,29 @@ impl Health for RemoteChecks {
     }
 }
 
+/// How near the log is to losing what is not in the store yet.
+fn retention(states: &BTreeMap<u16, State>) -> Check {
+    let gone = states.iter().find(|(_, state)| state.span.gone > 0);
+    let worst = states.iter().max_by(|(_, a), (_, b)| a.ratio().total_cmp(&b.ratio()));
+    let detail = match (gone, worst) {
+        (Some((shard, State { span, .. })), _) => format!(
+            "shard {shard}: the log was cut before {} entries were in the store; what they did is in Redis alone until the \
+             store has it",
+            span.gone
+        ),
+        (None, Some((shard, state))) if state.ratio() >= ALARM => format!(
+            "warning: shard {shard} has about {} bytes that are not in the store yet, submissions are refused at {}",
+            state.span.bytes,
+            state.most.unwrap_or_default()
+        ),
+        _ => {
+            let bytes: u64 = states.values().map(|state| state.span.bytes).sum();
+            format!("about {bytes} bytes of the log are not in the store yet")
+        }
+    };
+    Check { name: "log_retention", ok: gone.is_none(), detail }
+}
+
 impl RemoteChecks {
     fn log(&self) -> Vec<Check> {
         let Some(link) = &self.link else { return Vec::new() };
@@ -122,6 +149,7 @@ impl RemoteChecks {
                     Some((shard, why)) => format!("shard {shard} is not applied any further: {why}"),
                 },
             });
+            checks.push(retention(&states));
         }
         checks
     }

@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::seconds;
-use crate::apply::ApplyTools;
+use crate::apply::{ApplyTools, State};
 use crate::log_link::LogLink;
 
 /// What `ingest` counts.
@@ -24,6 +24,7 @@ pub struct LogMetrics {
     appended: Counter,
     refused: Counter,
     ambiguous: Counter,
+    held_back: Counter,
 }
 
 impl LogMetrics {
@@ -34,6 +35,7 @@ impl LogMetrics {
             appended: Counter::default(),
             refused: Counter::default(),
             ambiguous: Counter::default(),
+            held_back: Counter::default(),
         };
         registry.register_with_unit(
             "hiscore_log_append",
@@ -48,7 +50,17 @@ impl LogMetrics {
             "Works of which nobody knows whether the log has them",
             metrics.ambiguous.clone(),
         );
+        registry.register(
+            "hiscore_log_held_back",
+            "Works that were refused since too much of the log is not in the store yet, or since it was renewed",
+            metrics.held_back.clone(),
+        );
         metrics
+    }
+
+    /// So many were refused before they were appended.
+    pub fn held_back(&self, works: usize) {
+        self.held_back.inc_by(works as u64);
     }
 
     /// An append of `works` came back.
@@ -155,6 +167,23 @@ impl Collector for LogGauges {
             "hiscore_apply_lag_entries",
             "Entries of the shards applied here that are in the log and not applied, at most",
             lag as f64,
+        )?;
+        let unpersisted: u64 = states.values().map(|state| state.span.bytes).sum();
+        gauge(
+            "hiscore_log_unpersisted_bytes",
+            "About how many bytes of the log, of the shards applied here, are not in the store yet",
+            unpersisted as f64,
+        )?;
+        gauge(
+            "hiscore_log_retention_ratio",
+            "The same of the shard that is worst, as a part of what may be before submissions are refused; 0 where the log is only cut \
+             when we say so",
+            states.values().map(State::ratio).fold(0.0, f64::max),
+        )?;
+        gauge(
+            "hiscore_log_cut_too_early",
+            "Shards of which the log has lost what is not in the store yet: an operator must look",
+            states.values().filter(|state| state.span.gone > 0).count() as f64,
         )?;
         gauge("hiscore_apply_shards", "Shards that this process applies", states.len() as f64)?;
         gauge("hiscore_apply_stopped", "Shards that an operator must look at", stopped as f64)

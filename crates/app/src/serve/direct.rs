@@ -43,6 +43,7 @@ use crate::scoreboard::source::Source;
 use crate::scoreboard::stored::Stored;
 use crate::share::{Overview, Share, Terms};
 use crate::submit::appender::Appender;
+use crate::submit::guard::Guard;
 use crate::submit::logged::LogSubmitter;
 use crate::submit::remote::Submitter;
 use crate::submit::verdicts::Verdicts;
@@ -116,7 +117,10 @@ impl DirectServer {
         let origin = getrandom::u64().map_err(system)?;
         let verdicts = Arc::new(Verdicts::new(Arc::clone(&ranks), origin));
         let appends = TaskTracker::new();
-        let submitter = match &link {
+        let guard = link
+            .as_ref()
+            .map(|link| Arc::new(Guard::new(Arc::clone(&ranks), Arc::clone(link), settings.shards)));
+        let submitter = match link.as_ref().zip(guard.clone()) {
             None => Way::Redis(Submitter {
                 ranks: Arc::clone(&ranks),
                 waiting: Arc::clone(&waiting),
@@ -126,9 +130,10 @@ impl DirectServer {
                 max_leaderboards: settings.max_leaderboards,
                 metrics: submit_metrics,
             }),
-            Some(link) => Way::Log(LogSubmitter {
+            Some((link, guard)) => Way::Log(LogSubmitter {
                 appender: Arc::new(Appender::new(
                     Arc::clone(link),
+                    guard,
                     Arc::clone(&verdicts),
                     LogMetrics::new(&mut registry),
                     origin,
@@ -213,6 +218,9 @@ impl DirectServer {
                 Arc::clone(link).connect(options, Arc::clone(&ranks), Arc::clone(&store), stop_tasks.clone());
             running.tasks.spawn(connecting);
             running.tasks.spawn(Arc::clone(&verdicts).run(stop_tasks.clone()));
+        }
+        if let Some(guard) = guard.filter(|_| settings.roles.ingest) {
+            running.tasks.spawn(guard.run(Arc::clone(&store), stop_tasks.clone()));
         }
         running.tasks.spawn(Arc::clone(&boards).follow(
             Arc::clone(&ranks),

@@ -12,13 +12,14 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use hiscore_api::service::Trouble;
 use hiscore_log::entry::{Entry, Told, Work, pack};
-use hiscore_log::{LogError, MAX_ENTRY_BYTES};
+use hiscore_log::{Log, LogError, MAX_ENTRY_BYTES};
 use hiscore_rank::redis::{Done, Refused};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::guard::{Guard, Leave};
 use super::verdicts::{Expected, Verdicts};
 use crate::log_link::LogLink;
 use crate::metrics::LogMetrics;
@@ -36,8 +37,22 @@ struct Job {
     works: Vec<Work>,
     bytes: usize,
     told: Told,
-    /// Once they are in the log; with a place among those who wait for verdicts, if they are to be told.
-    answer: oneshot::Sender<Result<Option<Expected>, Trouble>>,
+    /// Once they are in the log.
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What those who wait for an append are told: with a place among those who wait for verdicts, if they are to be told.
+type Answer = Result<Option<Expected>, Trouble>;
+
+/// An entry that was let through, or not.
+struct Prepared<'a> {
+    shard: u16,
+    entry: Vec<u8>,
+    count: usize,
+    /// That were pending for it.
+    bytes: usize,
+    waiters: Vec<(oneshot::Sender<Answer>, Option<Expected>)>,
+    leave: Result<(&'a Arc<dyn Log>, Leave<'a>), Trouble>,
 }
 
 /// One shard.
@@ -51,6 +66,7 @@ struct Lane {
 /// Appends to the log.
 pub struct Appender {
     link: Arc<LogLink>,
+    guard: Arc<Guard>,
     verdicts: Arc<Verdicts>,
     metrics: LogMetrics,
     /// What this process appends as: a random number.
@@ -77,9 +93,10 @@ fn trouble(error: &LogError) -> Trouble {
 }
 
 impl Appender {
-    /// To the log of `link`, as `origin`. Its tasks run on `tasks`; at most `most_pending` bytes wait.
+    /// To the log of `link`, as `origin`, what `guard` lets through. Its tasks run on `tasks`; at most `most_pending` bytes wait.
     pub fn new(
         link: Arc<LogLink>,
+        guard: Arc<Guard>,
         verdicts: Arc<Verdicts>,
         metrics: LogMetrics,
         origin: u64,
@@ -88,6 +105,7 @@ impl Appender {
     ) -> Self {
         Self {
             link,
+            guard,
             verdicts,
             metrics,
             origin,
@@ -135,7 +153,7 @@ impl Appender {
         shard: u16,
         works: Vec<Work>,
         told: Told,
-    ) -> Result<oneshot::Receiver<Result<Option<Expected>, Trouble>>, Trouble> {
+    ) -> Result<oneshot::Receiver<Answer>, Trouble> {
         let bytes = works.iter().map(most_bytes).sum();
         let room = |pending: usize| Some(pending + bytes).filter(|sum| *sum <= self.most_pending);
         if self.pending.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_err() {
@@ -167,7 +185,9 @@ impl Appender {
             while under_way.len() < AT_ONCE
                 && let Some(jobs) = self.next(shard, under_way.is_empty())
             {
-                under_way.push(self.append_all(shard, jobs));
+                // Waits for nothing once the shards are known.
+                let prepared = self.prepare(shard, jobs).await;
+                under_way.push(self.append_one(prepared));
             }
             tokio::select! {
                 ended = under_way.next() => if ended.is_none() { return },
@@ -199,7 +219,8 @@ impl Appender {
         Some(jobs)
     }
 
-    async fn append_all(&self, shard: u16, jobs: Vec<Job>) {
+    /// Makes an entry of them, and has it let through.
+    async fn prepare(&self, shard: u16, jobs: Vec<Job>) -> Prepared<'_> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (mut works, mut waiters, mut bytes, mut told) = (Vec::new(), Vec::new(), 0, Told::default());
         for job in jobs {
@@ -212,16 +233,31 @@ impl Appender {
         }
         let count = works.len();
         let entry = Entry { origin: self.origin, number, told, works }.encode();
-        let began = Instant::now();
-        let appended = match self.link.log() {
-            Some(log) => log.append(shard, entry).await,
-            None => Err(LogError::Unavailable(self.link.waiting_for().unwrap_or_default())),
+        let leave = match self.link.log() {
+            Some(log) => self.guard.leave(log.as_ref(), shard, entry.len()).await.map(|leave| (log, leave)),
+            None => Err(Trouble::Unavailable(self.link.waiting_for().unwrap_or_default())),
         };
-        self.metrics.appended(count, began.elapsed(), appended.as_ref().err());
+        if leave.is_err() {
+            self.metrics.held_back(count);
+        }
+        Prepared { shard, entry, count, bytes, waiters, leave }
+    }
+
+    async fn append_one(&self, prepared: Prepared<'_>) {
+        let Prepared { shard, entry, count, bytes, waiters, leave } = prepared;
+        let appended = match leave {
+            Ok((log, _leave)) => {
+                let began = Instant::now();
+                let appended = log.append(shard, entry).await;
+                self.metrics.appended(count, began.elapsed(), appended.as_ref().err());
+                appended.map_err(|error| trouble(&error))
+            }
+            Err(trouble) => Err(trouble),
+        };
         self.pending.fetch_sub(bytes, Ordering::AcqRel);
         for (answer, expected) in waiters {
             // A send that fails means that nobody waits any more.
-            let _ = answer.send(appended.as_ref().map(|_| expected).map_err(trouble));
+            let _ = answer.send(appended.as_ref().map(|_| expected).map_err(Clone::clone));
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod appender;
 pub mod books;
 pub mod committer;
+pub mod guard;
 pub mod logged;
 pub mod queue;
 pub mod remote;
