@@ -19,6 +19,8 @@ mod open;
 mod renew;
 mod replay;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use std::io;
