@@ -104,14 +104,14 @@ fn a_log_that_was_cut_too_far_stops_with_the_numbers() {
     deployment.await_applied(&log);
     deployment.settle(&roles.persister);
     // What comes now is not in the store, and then not in the log any more.
-    deployment.mongo.pause(0);
+    drop(roles.persister.kill());
     play(&roles.ingest, &boards, &mut account);
     deployment.await_applied(&log);
     let end = log.bounds(2).expect("an answer").end;
     assert_eq!(log.runtime.block_on(log.log.trim(2, end)), Ok(end));
     deployment.redis.kill();
     deployment.redis.restart();
-    deployment.mongo.resume(0);
+    let _persister = deployment.serve("persist");
     let said = stops(&roles.applier, &["shard 2", &format!("begins at offset {end}")]);
     println!("{said}");
     // What is there is less than was acknowledged, and nobody is told a rank of it.
