@@ -56,7 +56,7 @@ undeploy: ## takes it down; the data stays, unless VOLUMES=1
 logs: ## of all that is deployed, or SERVICE=ingest
 	@scripts/deploy.sh logs $(SERVICE)
 
-test-deploy: ## brings the deployment up in a Docker of its own, stops MongoDB under load, checks every submission
+test-deploy: ## brings the deployment up in a Docker of its own, without a log and behind Kafka, kills parts of it under load, checks every submission
 	@tests/deploy/run.sh
 
 clean: ## what was built; the data folder stays

@@ -46,7 +46,7 @@ phase "browser: the page in Chromium"
 phase "simulator: play, then account for every acknowledged submission"
 scripts/play.sh
 
-phase "deployment: everything in Docker, MongoDB and the Redis primary killed under load"
+phase "deployment: everything in Docker, without a log and behind Kafka, its parts killed under load"
 tests/deploy/run.sh
 
 echo
