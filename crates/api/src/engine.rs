@@ -15,7 +15,7 @@ use crate::fan_out::{Asked, FanOut, Rendered, Selection};
 use crate::gate::{Document, Gate};
 use crate::limits::Limits;
 use crate::metrics::{Kind, Measure, Outcome};
-use crate::plan::{Body, Judged, Submission};
+use crate::plan::{Body, Judged, Plan, Reading, Submission, Task};
 use crate::schema::error::ErrorCode;
 use crate::schema::{self, Backend, Schema};
 
@@ -126,7 +126,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Planned {
     /// Has a plan.
     document: Arc<Document>,
-    submission: Submission,
+    task: Task,
 }
 
 /// What came of it.
@@ -135,6 +135,8 @@ pub(crate) enum Ran {
     Written(Vec<u8>),
     /// The full path must find the words for this.
     Judged(Judged),
+    /// The full path must go on; nothing was done.
+    Declined,
     /// Something behind us panicked.
     Panicked(Answer),
 }
@@ -162,28 +164,46 @@ impl Engine {
     pub(crate) fn planned(&self, body: &[u8]) -> Option<Planned> {
         let body = if self.plans { Body::of(body)? } else { return None };
         let document = self.gate.planned(&body.query)?;
-        let submission = document.plan()?.read(&body, self.gate.limits())?;
-        Some(Planned { document, submission })
+        let task = document.plan()?.task(&body, self.gate.limits())?;
+        Some(Planned { document, task })
     }
 
     /// Goes it.
-    pub(crate) async fn submit(&self, planned: Planned, measure: &mut Measure<'_>) -> Ran {
-        measure.kind = Kind::mutation;
-        let Planned { document, submission: Submission { board, entries, wanted } } = planned;
-        let asked = entries.len();
-        let submit = AssertUnwindSafe(self.backend.service.submit(&board, entries, wanted)).catch_unwind();
-        let Ok(submitted) = submit.await else {
-            let answer = Answer::panicked();
-            measure.outcome = answer.outcome();
-            return Ran::Panicked(answer);
-        };
-        match document.plan().and_then(|plan| plan.write(&board, asked, &submitted)) {
-            Some(answer) => {
-                measure.outcome = Outcome::ok;
-                Ran::Written(answer)
+    pub(crate) async fn go(&self, planned: Planned, measure: &mut Measure<'_>) -> Ran {
+        let Planned { document, task } = planned;
+        let ran = match task {
+            Task::Submit(submission) => {
+                measure.kind = Kind::mutation;
+                AssertUnwindSafe(self.submit(&document, submission)).catch_unwind().await
             }
+            Task::Read(reading) => {
+                measure.kind = Kind::query;
+                AssertUnwindSafe(self.read(&document, reading)).catch_unwind().await
+            }
+        };
+        let ran = ran.unwrap_or_else(|_| Ran::Panicked(Answer::panicked()));
+        match &ran {
+            Ran::Written(_) => measure.outcome = Outcome::ok,
+            Ran::Panicked(answer) => measure.outcome = answer.outcome(),
+            Ran::Judged(_) | Ran::Declined => {}
+        }
+        ran
+    }
+
+    async fn submit(&self, document: &Document, submission: Submission) -> Ran {
+        let Submission { board, entries, wanted } = submission;
+        let asked = entries.len();
+        let submitted = self.backend.service.submit(&board, entries, wanted).await;
+        let plan = document.plan().and_then(Plan::submit);
+        match plan.and_then(|plan| plan.write(&board, asked, &submitted)) {
+            Some(answer) => Ran::Written(answer),
             None => Ran::Judged(Judged::new(submitted)),
         }
+    }
+
+    async fn read(&self, document: &Document, reading: Reading) -> Ran {
+        let Some(plan) = document.plan().and_then(Plan::read) else { return Ran::Declined };
+        plan.answer(self.backend.service.as_ref(), reading).await.map_or(Ran::Declined, Ran::Written)
     }
 
     /// Takes a request through the gate; `measure` learns what kind of operation it is.

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures_core::future::BoxFuture;
 use futures_core::stream::BoxStream;
 use hiscore_score::{
-    Leaderboard, LeaderboardId, Live, OrderKey, Outcome, PlayerId, Refusal, Rules, Stamp, Submission,
-    VersionId,
+    Leaderboard, LeaderboardId, Live, Metadata, OrderKey, Outcome, PlayerId, Refusal, Rules, Score, Stamp,
+    Standing, Submission, VersionId,
 };
 
 /// How safe an acknowledged submission is; a later level is a stronger one.
@@ -60,6 +60,15 @@ pub struct Wanted {
     pub ack: Option<Ack>,
 }
 
+/// What of a row is wanted: the order itself has the scores, the rest may have to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Columns {
+    /// Player, rank and scores. More may come.
+    Scores,
+    /// The details too.
+    All,
+}
+
 /// What a player has, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -67,10 +76,47 @@ pub struct Row {
     pub player: PlayerId,
     /// From 1; `None` while the ranks are warming, or when it was not wanted.
     pub rank: Option<u64>,
-    /// The scores and what goes with them.
-    pub live: Live,
+    /// The score.
+    pub score: Score,
+    /// The second column.
+    pub subscore: Score,
+    /// When they were reached: the tie-break.
+    pub reached: Stamp,
+    /// `None` only if they were not wanted.
+    pub details: Option<Details>,
+}
+
+/// What goes with the scores of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
+    /// How many submissions were applied.
+    pub num_score: u64,
+    /// What the game keeps beside the scores.
+    pub metadata: Option<Metadata>,
+    /// When the first submission was applied.
+    pub created: Stamp,
     /// When the last submission was applied.
     pub updated: Stamp,
+}
+
+impl Row {
+    /// All of a record whose last submission was applied at `updated`.
+    pub fn new(player: PlayerId, rank: Option<u64>, live: Live, updated: Stamp) -> Self {
+        let Live { score, subscore, metadata, num_score, created, reached } = live;
+        let details = Some(Details { num_score, metadata, created, updated });
+        Self { player, rank, score, subscore, reached, details }
+    }
+
+    /// A place in the order, with what the order knows.
+    pub fn placed(player: PlayerId, rank: Option<u64>, standing: &Standing, rules: &Rules) -> Self {
+        let (score, subscore) = (standing.score(rules), standing.subscore(rules));
+        Self { player, rank, score, subscore, reached: standing.reached(), details: None }
+    }
+
+    /// Where it stands, for cursors.
+    pub fn standing(&self, rules: &Rules) -> Standing {
+        Standing::new(rules, self.score, self.subscore, self.reached)
+    }
 }
 
 /// A submission that the law accepted.
@@ -274,6 +320,7 @@ pub trait Service: Send + Sync + 'static {
         version: Option<VersionId>,
         start: Start,
         first: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError>;
 
     /// The player with up to `range` rows above and below; empty when the player has no record.
@@ -283,6 +330,7 @@ pub trait Service: Send + Sync + 'static {
         version: Option<VersionId>,
         player: &PlayerId,
         range: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError>;
 
     /// What these players have, in the order asked, unknown ones left out.
@@ -291,14 +339,21 @@ pub trait Service: Send + Sync + 'static {
         id: &LeaderboardId,
         version: Option<VersionId>,
         players: &[PlayerId],
+        columns: Columns,
     ) -> Result<Page, BoardError>;
 
     /// The present top of a board now and after every change, coalesced; holds at least `first` rows if there are
     /// that many. Ends when the server closes.
     async fn changes(&self, id: &LeaderboardId, first: usize) -> Result<Changes, BoardError>;
 
-    /// What one player has now and after every change of it or of its rank, coalesced; `None`: no record (any more).
-    async fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError>;
+    /// What one player has now and after every change of it (of what is wanted of it) or of its rank, coalesced; `None`: no
+    /// record (any more).
+    async fn rank_changes(
+        &self,
+        id: &LeaderboardId,
+        player: &PlayerId,
+        columns: Columns,
+    ) -> Result<RankChanges, BoardError>;
 }
 
 /// One line of `/readyz?verbose`.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use hiscore_api::service::{
-    Accepted, Board, BoardError, Change, Entry, Page, RankState, Rejected, Row, Service, Start, Trouble,
-    Wanted,
+    Accepted, Board, BoardError, Change, Columns, Entry, Page, RankState, Rejected, Row, Service, Start,
+    Trouble, Wanted,
 };
 use hiscore_config::Roles;
 use hiscore_score::{Leaderboard, LeaderboardId, PlayerId, Position, Rules, VersionId};
@@ -154,6 +154,8 @@ impl Service for Direct {
         version: Option<VersionId>,
         start: Start,
         first: usize,
+        // One call has all of a row.
+        _: Columns,
     ) -> Result<Page, BoardError> {
         self.reads()?.page(id, version, start, first).await
     }
@@ -164,6 +166,8 @@ impl Service for Direct {
         version: Option<VersionId>,
         player: &PlayerId,
         range: usize,
+        // One call has all of a row.
+        _: Columns,
     ) -> Result<Page, BoardError> {
         self.reads()?.around(id, version, player, range).await
     }
@@ -173,6 +177,8 @@ impl Service for Direct {
         id: &LeaderboardId,
         version: Option<VersionId>,
         players: &[PlayerId],
+        // One call has all of a row.
+        _: Columns,
     ) -> Result<Page, BoardError> {
         self.reads()?.rows(id, version, players).await
     }
@@ -189,7 +195,8 @@ impl Service for Direct {
         &self,
         id: &LeaderboardId,
         player: &PlayerId,
+        columns: Columns,
     ) -> Result<BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>, BoardError> {
-        self.follows()?.rank_changes(id, player).await
+        self.follows()?.rank_changes(id, player, columns).await
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use hiscore_api::service::{
-    Accepted, Board, BoardError, Change, Entry, Page, Rejected, Row, Service, Start, Trouble, Wanted,
+    Accepted, Board, BoardError, Change, Columns, Entry, Page, Rejected, Row, Service, Start, Trouble, Wanted,
 };
 use hiscore_score::{LeaderboardId, PlayerId, Rules, VersionId};
 use tokio::sync::oneshot;
@@ -125,8 +125,9 @@ impl Service for Stages {
         version: Option<VersionId>,
         start: Start,
         first: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        self.open()?.reader.page(id, version, start, first).await
+        self.open()?.reader.page(id, version, start, first, columns).await
     }
 
     async fn around(
@@ -135,8 +136,9 @@ impl Service for Stages {
         version: Option<VersionId>,
         player: &PlayerId,
         range: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        self.open()?.reader.around(id, version, player, range).await
+        self.open()?.reader.around(id, version, player, range, columns).await
     }
 
     async fn rows(
@@ -144,8 +146,9 @@ impl Service for Stages {
         id: &LeaderboardId,
         version: Option<VersionId>,
         players: &[PlayerId],
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        self.open()?.reader.rows(id, version, players).await
+        self.open()?.reader.rows(id, version, players, columns).await
     }
 
     async fn changes(
@@ -160,7 +163,8 @@ impl Service for Stages {
         &self,
         id: &LeaderboardId,
         player: &PlayerId,
+        columns: Columns,
     ) -> Result<BoxStream<'static, Result<Option<(VersionId, Row)>, Trouble>>, BoardError> {
-        self.open()?.live.rank_changes(id, player).await
+        self.open()?.live.rank_changes(id, player, columns).await
     }
 }

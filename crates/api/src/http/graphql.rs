@@ -76,7 +76,7 @@ async fn post(server: &Arc<Server>, request: Request, asked: Asked) -> Response 
         Err((status, message)) => return answer::closing(answer::refused(status, media, &message)),
     };
     if let Some(planned) = server.engine.planned(&body) {
-        return submit(server, planned, &body, media).await;
+        return shortly(server, planned, &body, media).await;
     }
     let parameters = match parameters(&body) {
         Ok(parameters) => parameters,
@@ -86,13 +86,14 @@ async fn post(server: &Arc<Server>, request: Request, asked: Asked) -> Response 
     run(server, parameters, asked).await
 }
 
-/// The short way of a hot mutation; and where that ends without plain success, the full path with what came of it.
-async fn submit(server: &Server, planned: Planned, body: &[u8], media: Media) -> Response {
+/// The short way; and where that ends without plain success, the full path with what came of it.
+async fn shortly(server: &Server, planned: Planned, body: &[u8], media: Media) -> Response {
     let mut measure = server.metrics.begin();
-    let judged = match server.engine.submit(planned, &mut measure).await {
+    let judged = match server.engine.go(planned, &mut measure).await {
         Ran::Written(json) => return answer::written(json, media),
         Ran::Panicked(answer) => return answer::graphql(&answer, media),
-        Ran::Judged(judged) => judged,
+        Ran::Judged(judged) => Some(judged),
+        Ran::Declined => None,
     };
     let parameters = match parameters(body) {
         Ok(parameters) => parameters,
@@ -100,7 +101,7 @@ async fn submit(server: &Server, planned: Planned, body: &[u8], media: Media) ->
     };
     let answer = match server.engine.prepare(parameters, &mut measure) {
         Ok(mut prepared) => {
-            prepared.judged = Some(judged);
+            prepared.judged = judged;
             server.engine.execute(prepared, &mut measure).await
         }
         Err(errors) => Answer::refused(errors),

@@ -3,6 +3,7 @@
 //! Stricter than need be: a number for an id, a name given twice or a single entry for a list are allowed by GraphQL, and
 //! are left to the full path all the same.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -76,18 +77,71 @@ impl One {
     }
 }
 
+/// A value that is no list and no object, and no number but an integer.
+#[derive(Debug)]
+pub(super) enum Plain<'a> {
+    Text(Cow<'a, str>),
+    Number(i64),
+    /// Neither.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Plain<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Value;
+
+        impl<'de> Visitor<'de> for Value {
+            type Value = Plain<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a plain value")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Plain<'de>, E> {
+                Ok(Plain::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Plain<'de>, E> {
+                Ok(Plain::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Plain<'de>, E> {
+                Ok(Plain::Number(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Plain<'de>, E> {
+                i64::try_from(number).map(Plain::Number).map_err(E::custom)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Plain<'de>, E> {
+                Ok(Plain::Other)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Plain<'de>, E> {
+                Ok(Plain::Other)
+            }
+        }
+
+        from.deserialize_any(Value)
+    }
+}
+
+/// The values of the variables with these names, as far as they are there; `None` if there is one among all that is not plain,
+/// or one of these is there twice.
+pub(super) fn scalars<'de>(body: &'de [u8], names: &[String]) -> Option<Vec<Option<Plain<'de>>>> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    Variables(Scalars(names)).deserialize(&mut json).ok()?
+}
+
 /// The value of the variable `name`, the only one that there is in `body`.
 pub(super) fn variable<'de, T: Deserialize<'de>>(body: &'de [u8], name: &str) -> Option<T> {
     let mut json = serde_json::Deserializer::from_slice(body);
     // What follows the object was looked at in the first pass.
-    Variables { name, of: PhantomData }.deserialize(&mut json).ok()
+    Variables(Only { name, of: PhantomData }).deserialize(&mut json).ok()?
 }
 
-/// The body, of which only the variables are looked at.
-struct Variables<'a, T> {
-    name: &'a str,
-    of: PhantomData<T>,
-}
+/// The body, of which only the variables are looked at, in this way.
+struct Variables<S>(S);
 
 /// An object with the one member `name`.
 struct Only<'a, T> {
@@ -95,31 +149,64 @@ struct Only<'a, T> {
     of: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Variables<'_, T> {
-    type Value = T;
+/// An object with members of these names, and perhaps more.
+struct Scalars<'a>(&'a [String]);
 
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<T, D::Error> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Variables<S> {
+    /// `None`: there are none.
+    type Value = Option<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_map(self)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Variables<'_, T> {
-    type Value = T;
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Variables<S> {
+    type Value = Option<S::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a request")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
-        let mut value = None;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut seed, mut value) = (Some(self.0), None);
         while let Some(here) = map.next_key_seed(Is("variables"))? {
-            if here {
-                value = Some(map.next_value_seed(Only { name: self.name, of: self.of })?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match seed.take_if(|_| here) {
+                Some(seed) => value = Some(map.next_value_seed(seed)?),
+                None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        value.ok_or_else(|| A::Error::missing_field("variables"))
+        Ok(value)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Scalars<'_> {
+    type Value = Vec<Option<Plain<'de>>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalars<'_> {
+    type Value = Vec<Option<Plain<'de>>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("variables")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut values: Self::Value = self.0.iter().map(|_| None).collect();
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let value = map.next_value::<Plain<'de>>()?;
+            let place = self.0.iter().position(|known| *known == name);
+            if let Some(place) = place.and_then(|at| values.get_mut(at))
+                && place.replace(value).is_some()
+            {
+                return Err(A::Error::custom("a variable is there twice"));
+            }
+        }
+        Ok(values)
     }
 }
 
@@ -197,7 +284,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 }
 
 /// What a string may say.
-trait Word: Sized {
+pub(super) trait Word: Sized {
     fn of(text: &str) -> Option<Self>;
 }
 

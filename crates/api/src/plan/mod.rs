@@ -1,52 +1,31 @@
-//! Prepared plans: the short way of the two hot mutations, `submitScore` and `submitScores`; and of `rankChanged`, of which
-//! there are many subscribers ([`follow`]).
+//! Prepared plans: the short way of the hot operations. The mutations `submitScore` and `submitScores` ([`submit`]), reading
+//! a page, a player or its neighbours ([`read`]); and `rankChanged`, of which there are many subscribers ([`follow`]).
 //!
 //! A text that passed the full path once ([`crate::gate`], the library's validation, execution without an error), and is
-//! one such mutation over one variable, is walked once. Later requests with the same text have their variable read
-//! straight into what the port takes ([`input`]), and the answer written straight from what the port gives
-//! ([`selection`]), byte for byte as the full path does. That is proved by `tests/plans.rs`, not by reading.
+//! of such a shape, is walked once. Later requests with the same text have their variables read straight into what the port
+//! takes ([`input`]), and the answer written straight from what the port gives ([`selection`]), byte for byte as the full
+//! path does. That is proved by `tests/plans`, not by reading.
 //!
 //! A plan only ever says yes. Whatever it does not take in full (a value that is refused, or only unusual) goes the full
-//! path, which decides and finds the words. So does an answer that is not plain success: the submission is not made
-//! again then, its result is handed to the resolver as [`Judged`].
+//! path, which decides and finds the words. So does an answer that is not plain success.
 
 mod follow;
 mod input;
+mod read;
 mod selection;
+mod submit;
 
-use async_graphql::parser::types::{
-    BaseType, DocumentOperations, ExecutableDocument, OperationType, Selection,
-};
-use async_graphql_value::Value;
-use hiscore_score::LeaderboardId;
-use parking_lot::Mutex;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
 use crate::limits::Limits;
-use crate::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
 pub(crate) use follow::Follow;
-use input::{Bulk, Single};
-use selection::{BulkField, Fields, PayloadField};
-
-/// What came of a call of the port.
-pub(crate) type Submitted = Result<Vec<Result<Accepted, Rejected>>, BoardError>;
-
-/// The result of a submission that was made already, for the resolver to show.
-pub(crate) struct Judged(Mutex<Option<Submitted>>);
-
-impl Judged {
-    pub(crate) fn new(submitted: Submitted) -> Self {
-        Self(Mutex::new(Some(submitted)))
-    }
-
-    /// The result. There is one, and it never leads to a second submission.
-    pub(crate) fn take(&self) -> Submitted {
-        let missing = || Err(Trouble::Internal("a result was shown twice".into()).into());
-        self.0.lock().take().unwrap_or_else(missing)
-    }
-}
+use input::Plain;
+pub(crate) use read::{Read, Reading};
+pub(crate) use submit::{Judged, Submission, Submit, Submitted};
 
 /// A body as it is when a plan may take it: these members, each once.
 ///
@@ -59,8 +38,7 @@ pub(crate) struct Body<'a> {
     pub(crate) query: Cow<'a, str>,
     #[serde(default)]
     operation_name: Option<Cow<'a, str>>,
-    #[serde(rename = "variables")]
-    _variables: IgnoredAny,
+    variables: Option<IgnoredAny>,
     #[serde(skip)]
     bytes: &'a [u8],
 }
@@ -74,30 +52,34 @@ impl<'a> Body<'a> {
         let body: Self = serde_json::from_slice(bytes).ok()?;
         Some(Self { bytes, ..body })
     }
-}
 
-/// What a request wants to have submitted.
-pub(crate) struct Submission {
-    pub(crate) board: LeaderboardId,
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) wanted: Wanted,
+    fn scalars(&self, names: &[String]) -> Option<Vec<Option<Plain<'a>>>> {
+        match &self.variables {
+            // Null is none.
+            None => Some(names.iter().map(|_| None).collect()),
+            Some(_) => input::scalars(self.bytes, names),
+        }
+    }
 }
 
 /// How to run one document.
 pub(crate) struct Plan {
     /// The operation's name, if it has one.
     operation: Option<String>,
-    /// The variable that holds the input.
-    variable: String,
-    /// The answer up to the payload.
-    head: String,
-    wanted: Wanted,
-    payload: Payload,
+    way: Way,
 }
 
-enum Payload {
-    Single(Fields<PayloadField>),
-    Bulk(Fields<BulkField>),
+enum Way {
+    Submit(Submit),
+    Read(Read),
+}
+
+/// What a request wants.
+pub(crate) enum Task {
+    /// To submit.
+    Submit(Submission),
+    /// To read.
+    Read(Reading),
 }
 
 impl Plan {
@@ -113,78 +95,36 @@ impl Plan {
                 _ => return None,
             },
         };
-        let [variable] = definition.variable_definitions.as_slice() else { return None };
-        let variable = &variable.node;
-        let [root] = definition.selection_set.node.items.as_slice() else { return None };
-        let Selection::Field(root) = &root.node else { return None };
-        let root = &root.node;
-        let [(argument, Value::Variable(used))] =
-            root.arguments.iter().map(|(name, value)| (&name.node, &value.node)).collect::<Vec<_>>()[..]
-        else {
-            return None;
-        };
-        let plain = definition.ty == OperationType::Mutation
-            && definition.directives.is_empty()
-            && variable.directives.is_empty()
-            && variable.default_value.is_none()
-            && root.directives.is_empty()
-            && argument == "input"
-            && *used == variable.name.node;
-        // A variable that may be null could not stand for the argument, which may not.
-        let BaseType::Named(of) = &variable.var_type.node.base else { return None };
-        let set = &root.selection_set.node;
-        let (payload, wanted) = match (root.name.node.as_str(), of.as_str()) {
-            ("submitScore", "SubmitScoreInput") => {
-                let fields = selection::fields(set, PayloadField::of)?;
-                let wanted = selection::wanted(&fields);
-                (Payload::Single(fields), wanted)
-            }
-            ("submitScores", "SubmitScoresInput") => {
-                let fields = selection::fields(set, BulkField::of)?;
-                let wanted = selection::bulk_wanted(&fields);
-                (Payload::Bulk(fields), wanted)
-            }
-            _ => return None,
-        };
-        let head = format!(r#"{{"data":{{"{}":"#, root.response_key().node);
-        plain.then(|| Self { operation, variable: variable.name.node.to_string(), head, wanted, payload })
+        let submit = || Submit::of(definition).map(Way::Submit);
+        let way = submit().or_else(|| Read::of(definition).map(Way::Read))?;
+        Some(Self { operation, way })
     }
 
-    /// What `body` submits; `None` if the full path must say what is to be done with it.
-    pub(crate) fn read(&self, body: &Body<'_>, limits: &Limits) -> Option<Submission> {
+    /// What `body` wants; `None` if the full path must say what is to be done with it.
+    pub(crate) fn task(&self, body: &Body<'_>, limits: &Limits) -> Option<Task> {
         if body.operation_name.is_some() && body.operation_name.as_deref() != self.operation.as_deref() {
             return None;
         }
-        let (board, entries, ack) = match self.payload {
-            Payload::Single(_) => input::variable::<Single>(body.bytes, &self.variable)?.submission()?,
-            Payload::Bulk(_) => input::variable::<Bulk>(body.bytes, &self.variable)?.submission()?,
-        };
-        let bulk = matches!(self.payload, Payload::Bulk(_));
-        if bulk && (entries.len() > limits.bulk_entries || entries.len() as u64 > limits.rows) {
-            return None;
-        }
-        Some(Submission { board, entries, wanted: Wanted { ack, ..self.wanted } })
+        Some(match &self.way {
+            Way::Submit(plan) => Task::Submit(plan.read(body, limits)?),
+            Way::Read(plan) => Task::Read(plan.reading(body, limits)?),
+        })
     }
 
-    /// The whole answer; `None` unless everything was accepted and can be shown.
-    pub(crate) fn write(
-        &self,
-        board: &LeaderboardId,
-        asked: usize,
-        submitted: &Submitted,
-    ) -> Option<Vec<u8>> {
-        let results = submitted.as_ref().ok().filter(|results| results.len() == asked)?;
-        let mut out = Vec::with_capacity(self.head.len() + 128 * (1 + asked));
-        out.extend_from_slice(self.head.as_bytes());
-        match (&self.payload, results.as_slice()) {
-            (Payload::Single(fields), [Ok(accepted)]) => {
-                selection::payload(&mut out, fields, board, accepted)?
-            }
-            (Payload::Single(_), _) => return None,
-            (Payload::Bulk(fields), results) => selection::bulk(&mut out, fields, board, results)?,
+    /// The plan of a submission, if it is one.
+    pub(crate) fn submit(&self) -> Option<&Submit> {
+        match &self.way {
+            Way::Submit(plan) => Some(plan),
+            Way::Read(_) => None,
         }
-        out.extend_from_slice(b"}}");
-        Some(out)
+    }
+
+    /// The plan of a reading, if it is one.
+    pub(crate) fn read(&self) -> Option<&Read> {
+        match &self.way {
+            Way::Read(plan) => Some(plan),
+            Way::Submit(_) => None,
+        }
     }
 }
 
@@ -205,6 +145,9 @@ mod tests {
             "mutation M($i: SubmitScoreInput!) { a: submitScore(input: $i) { __typename b: record { rank c: rank metadata } \
              userErrors { code } } }",
             "mutation($i: SubmitScoresInput!) { submitScores(input: $i) { results { outcome previousRank } userErrors { code } } }",
+            "query { leaderboard(id: \"b\") { records(first: 3) { nodes { rank } totalCount } } }",
+            "query Q($b: ID!, $p: ID!) { leaderboard(id: $b) { around(playerId: $p) { a: playerId } versionId } }",
+            "query($p: ID!) { leaderboard(id: \"b\") { record(playerId: $p) { score metadata } } }",
         ] {
             assert!(plan(planned).is_some(), "{planned}");
         }
@@ -217,6 +160,12 @@ mod tests {
             "mutation($i: SubmitScoreInput! = {}) { submitScore(input: $i) { ack } }",
             "mutation($p: ID!) { submitScore(input: {playerId: $p}) { ack } }",
             "mutation($i: CreateLeaderboardInput!) { createLeaderboard(input: $i) { userErrors { code } } }",
+            "query { leaderboard(id: \"b\") { records(after: \"x\") { nodes { rank } } } }",
+            "query { leaderboard(id: \"b\") { records(first: null) { edges { cursor } } } }",
+            "query { leaderboard(id: 7) { id } }",
+            "query($n: Int = 3) { leaderboard(id: \"b\") { records(first: $n) { nodes { rank } } } }",
+            "query { leaderboard(id: \"b\") { id id } }",
+            "query { leaderboards { nodes { id } } }",
         ] {
             assert!(plan(not).is_none(), "{not}");
         }
@@ -228,7 +177,10 @@ mod tests {
             plan("mutation M($i: SubmitScoreInput!) { submitScore(input: $i) { record { rank } } }").unwrap();
         let read = |variables: &str| {
             let body = format!(r#"{{"query":"","operationName":"M","variables":{variables}}}"#);
-            plan.read(&Body::of(body.as_bytes())?, &Limits::default())
+            match plan.task(&Body::of(body.as_bytes())?, &Limits::default())? {
+                Task::Submit(submission) => Some(submission),
+                Task::Read(_) => None,
+            }
         };
         let input =
             |more: &str| format!(r#"{{"i":{{"leaderboardId":"l","playerId":"\u0070","score":-5{more}}}}}"#);

@@ -1,11 +1,11 @@
-//! What a plan shows of a payload, and how it is written: as the full path does, in the order of the selection.
+//! What a plan shows, and how it is written: as the full path does, in the order of the selection.
 
 use async_graphql::Positioned;
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
 use hiscore_score::{LeaderboardId, Outcome, Score, Stamp, VersionId};
 
 use crate::schema::scalar::{Json, rfc3339};
-use crate::service::{Accepted, Ack, Rejected, Row, Wanted};
+use crate::service::{Accepted, Ack, Board, Page, RankState, Rejected, Row, Total, Wanted};
 
 /// Fields with what stands before their values: `"key":`.
 pub(super) type Fields<F> = Vec<(String, F)>;
@@ -44,14 +44,44 @@ pub(super) enum RecordField {
     UpdatedAt,
 }
 
-/// The fields of a selection; `None` if it is not plain. A key that is there twice is merged by the library, so it is not.
+/// A field of `RecordConnection`.
+pub(super) enum RecordsField {
+    Typename,
+    Nodes(Fields<RecordField>),
+    TotalCount,
+    PageInfo(Fields<PageField>),
+}
+
+/// A field of `PageInfo`, of which a plan writes no cursors.
+pub(super) enum PageField {
+    Typename,
+    HasNext,
+    HasPrevious,
+}
+
+/// A field of `Leaderboard` that has no arguments.
+pub(super) enum BoardField {
+    Typename,
+    Id,
+    VersionId,
+    TotalCount,
+    RankState,
+    Revision,
+}
+
+/// The fields of a selection, none of which has arguments; `None` if it is not plain.
 pub(super) fn fields<F>(set: &SelectionSet, of: impl Fn(&Field) -> Option<F>) -> Option<Fields<F>> {
+    fields_with(set, |field| if field.arguments.is_empty() { of(field) } else { None })
+}
+
+/// The same with arguments. A key that is there twice is merged by the library, so it is not plain.
+pub(super) fn fields_with<F>(set: &SelectionSet, of: impl Fn(&Field) -> Option<F>) -> Option<Fields<F>> {
     let mut fields: Fields<F> = Vec::with_capacity(set.items.len());
     for item in &set.items {
         let Selection::Field(Positioned { node: field, .. }) = &item.node else { return None };
         let key = format!("\"{}\":", field.response_key().node);
         let again = fields.iter().any(|(known, _)| *known == key);
-        if again || !field.directives.is_empty() || !field.arguments.is_empty() {
+        if again || !field.directives.is_empty() {
             return None;
         }
         fields.push((key, of(field)?));
@@ -98,6 +128,50 @@ impl RecordField {
             "metadata" => Self::Metadata,
             "createdAt" => Self::CreatedAt,
             "updatedAt" => Self::UpdatedAt,
+            _ => return None,
+        })
+    }
+}
+
+impl RecordField {
+    /// Whether it is more than a place in the order.
+    pub(super) fn is_detail(&self) -> bool {
+        matches!(self, Self::NumScore | Self::Metadata | Self::CreatedAt | Self::UpdatedAt)
+    }
+}
+
+impl RecordsField {
+    pub(super) fn of(field: &Field) -> Option<Self> {
+        Some(match field.name.node.as_str() {
+            "__typename" => Self::Typename,
+            "nodes" => Self::Nodes(fields(&field.selection_set.node, RecordField::of)?),
+            "totalCount" => Self::TotalCount,
+            "pageInfo" => Self::PageInfo(fields(&field.selection_set.node, PageField::of)?),
+            _ => return None,
+        })
+    }
+}
+
+impl PageField {
+    fn of(field: &Field) -> Option<Self> {
+        Some(match field.name.node.as_str() {
+            "__typename" => Self::Typename,
+            "hasNextPage" => Self::HasNext,
+            "hasPreviousPage" => Self::HasPrevious,
+            _ => return None,
+        })
+    }
+}
+
+impl BoardField {
+    pub(super) fn of(field: &Field) -> Option<Self> {
+        Some(match field.name.node.as_str() {
+            "__typename" => Self::Typename,
+            "id" => Self::Id,
+            "versionId" => Self::VersionId,
+            "totalCount" => Self::TotalCount,
+            "rankState" => Self::RankState,
+            "revision" => Self::Revision,
             _ => return None,
         })
     }
@@ -217,23 +291,92 @@ pub(super) fn record(
             RecordField::VersionId => json(out, &i32::try_from(version).ok()?)?,
             RecordField::PlayerId => json(out, row.player.as_str())?,
             RecordField::Rank => nullable(out, row.rank.map(i32::try_from).transpose().ok()?),
-            RecordField::Score => json(out, &row.live.score.get())?,
-            RecordField::Subscore => json(out, &row.live.subscore.get())?,
+            RecordField::Score => json(out, &row.score.get())?,
+            RecordField::Subscore => json(out, &row.subscore.get())?,
             RecordField::NumScore => {
-                let count = i64::try_from(row.live.num_score).ok()?;
+                let count = i64::try_from(row.details.as_ref()?.num_score).ok()?;
                 json(out, &Score::new(count).ok()?.get())?;
             }
             // Read and written as the full path does it, whatever that makes of a number.
-            RecordField::Metadata => json(out, &row.live.metadata.as_ref().map(|kept| Json::shown(kept).0))?,
-            RecordField::CreatedAt => moment(out, row.live.created),
-            RecordField::UpdatedAt => moment(out, row.updated),
+            RecordField::Metadata => {
+                let metadata = &row.details.as_ref()?.metadata;
+                json(out, &metadata.as_ref().map(|kept| Json::shown(kept).0))?;
+            }
+            RecordField::CreatedAt => moment(out, row.details.as_ref()?.created),
+            RecordField::UpdatedAt => moment(out, row.details.as_ref()?.updated),
         }
         Some(())
     })
 }
 
+/// Writes what a board says of itself.
+pub(super) fn board(out: &mut Vec<u8>, field: &BoardField, board: &Board) -> Option<()> {
+    match field {
+        BoardField::Typename => quoted(out, "Leaderboard"),
+        BoardField::Id => json(out, board.id.as_str())?,
+        BoardField::VersionId => json(out, &i32::try_from(board.leaderboard.version).ok()?)?,
+        BoardField::TotalCount => json(out, &i32::try_from(board.total).ok()?)?,
+        BoardField::RankState => quoted(
+            out,
+            match board.state {
+                RankState::Exact => "EXACT",
+                RankState::Warming => "WARMING",
+                RankState::Stale => "STALE",
+            },
+        ),
+        BoardField::Revision => json(out, board.revision.as_str())?,
+    }
+    Some(())
+}
+
+/// Writes a page; `None` also if its players were not counted.
+pub(super) fn records(
+    out: &mut Vec<u8>,
+    fields: &Fields<RecordsField>,
+    board: &LeaderboardId,
+    page: &Page,
+) -> Option<()> {
+    object(out, fields, |out, field| {
+        match field {
+            RecordsField::Typename => quoted(out, "RecordConnection"),
+            RecordsField::Nodes(fields) => rows(out, fields, board, page)?,
+            RecordsField::TotalCount => match page.total {
+                Total::Known(total) => json(out, &i32::try_from(total).ok()?)?,
+                Total::Counted(_) => return None,
+            },
+            RecordsField::PageInfo(fields) => object(out, fields, |out, field| {
+                match field {
+                    PageField::Typename => quoted(out, "PageInfo"),
+                    PageField::HasNext => json(out, &page.has_next)?,
+                    PageField::HasPrevious => json(out, &page.has_previous)?,
+                }
+                Some(())
+            })?,
+        }
+        Some(())
+    })
+}
+
+/// Writes the rows of a page as a list.
+pub(super) fn rows(
+    out: &mut Vec<u8>,
+    fields: &Fields<RecordField>,
+    board: &LeaderboardId,
+    page: &Page,
+) -> Option<()> {
+    out.push(b'[');
+    for (at, row) in page.rows.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        record(out, fields, board, page.version, row)?;
+    }
+    out.push(b']');
+    Some(())
+}
+
 /// Writes each field behind its key.
-fn object<F>(
+pub(super) fn object<F>(
     out: &mut Vec<u8>,
     fields: &Fields<F>,
     mut value: impl FnMut(&mut Vec<u8>, &F) -> Option<()>,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 use super::Backend;
 use super::check;
 use super::cursor::InvalidCursor;
 use super::enums::{Operator, RankState, SortOrder};
 use super::error::{ErrorCode, unreadable};
-use super::record::{PageInfo, Record, RecordConnection, int};
+use super::record::{PageInfo, Record, RecordConnection, columns, int};
 use crate::service::{Board, Start};
 
 /// A leaderboard.
@@ -64,6 +64,7 @@ impl Leaderboard {
     /// A page of records, best first.
     async fn records(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "How many: 1 to 1000.", default_with = "Some(10)")] first: Option<i32>,
         #[graphql(desc = "Begin right behind this cursor. Not together with `fromRank`.")] after: Option<
             String,
@@ -93,7 +94,7 @@ impl Leaderboard {
                 )
             }
         };
-        let page = self.backend.service.page(&self.board.id, Some(version), start, first).await;
+        let page = self.backend.service.page(&self.board.id, Some(version), start, first, columns(ctx)).await;
         let page = page.map_err(|error| unreadable(error, "versionId"))?;
         Ok(RecordConnection { backend: self.backend.clone(), board: self.board.id.clone(), page })
     }
@@ -101,6 +102,7 @@ impl Leaderboard {
     /// A player's record with the records right above and below it; fewer at the ends, none without the player.
     async fn around(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "The player in the middle.")] player_id: ID,
         #[graphql(desc = "How many above and how many below: 0 to 100.", default_with = "Some(5)")]
         range: Option<i32>,
@@ -109,25 +111,28 @@ impl Leaderboard {
         let player = check::player_id(&player_id, &["playerId"])?;
         let range = check::count(range, 5, 0..=100, "range")?;
         let version = check::version(version_id)?.unwrap_or(self.board.leaderboard.version);
-        let page = self.backend.service.around(&self.board.id, Some(version), &player, range).await;
+        let page =
+            self.backend.service.around(&self.board.id, Some(version), &player, range, columns(ctx)).await;
         Ok(Record::list(&self.board.id, page.map_err(|error| unreadable(error, "versionId"))?))
     }
 
     /// A player's record, or null.
     async fn record(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "The player.")] player_id: ID,
         #[graphql(desc = "A version; the present one otherwise.")] version_id: Option<i32>,
     ) -> Result<Option<Record>> {
         let player = check::player_id(&player_id, &["playerId"])?;
         let version = check::version(version_id)?.unwrap_or(self.board.leaderboard.version);
-        let page = self.backend.service.rows(&self.board.id, Some(version), &[player]).await;
+        let page = self.backend.service.rows(&self.board.id, Some(version), &[player], columns(ctx)).await;
         Ok(Record::list(&self.board.id, page.map_err(|error| unreadable(error, "versionId"))?).pop())
     }
 
     /// The records of these players, in the order asked; unknown ones are left out.
     async fn records_by_player_ids(
         &self,
+        ctx: &Context<'_>,
         #[graphql(desc = "Up to 1000 players.")] player_ids: Vec<ID>,
         #[graphql(desc = "A version; the present one otherwise.")] version_id: Option<i32>,
     ) -> Result<Vec<Record>> {
@@ -138,7 +143,7 @@ impl Leaderboard {
         let player = |(at, id)| check::player_id(id, &["playerIds", &format!("{at}")]);
         let players = player_ids.iter().enumerate().map(player).collect::<Result<Vec<_>>>()?;
         let version = check::version(version_id)?.unwrap_or(self.board.leaderboard.version);
-        let page = self.backend.service.rows(&self.board.id, Some(version), &players).await;
+        let page = self.backend.service.rows(&self.board.id, Some(version), &players, columns(ctx)).await;
         Ok(Record::list(&self.board.id, page.map_err(|error| unreadable(error, "versionId"))?))
     }
 }

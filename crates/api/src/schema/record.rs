@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SelectionField, SimpleObject};
 use hiscore_score::{LeaderboardId, OrderKey, VersionId};
 
 use super::Backend;
 use super::error::{ErrorCode, trouble};
 use super::scalar::{DateTime, Json, Score};
-use crate::service;
+use crate::service::{self, Columns};
 
 /// What one player has on one version of one leaderboard.
 pub(crate) struct Record {
@@ -27,6 +27,22 @@ impl Record {
         let version = page.version;
         page.rows.into_iter().map(|row| Self::new(board, version, row)).collect()
     }
+
+    fn details(&self) -> Result<&service::Details> {
+        let missing = || ErrorCode::Internal.error("a row came without what was wanted of it");
+        self.row.details.as_ref().ok_or_else(missing)
+    }
+}
+
+/// The fields of a record that are more than its place in the order.
+pub(crate) const DETAILS: [&str; 4] = ["numScore", "metadata", "createdAt", "updatedAt"];
+
+/// What is wanted of the rows below the field that is being resolved.
+pub(crate) fn columns(ctx: &Context<'_>) -> Columns {
+    fn has_details(field: &SelectionField<'_>) -> bool {
+        field.selection_set().any(|field| DETAILS.contains(&field.name()) || has_details(&field))
+    }
+    if has_details(&ctx.field()) { Columns::All } else { Columns::Scores }
 }
 
 /// A count or rank as GraphQL has it; beyond 2^31 − 1 an error, never a wrong number.
@@ -60,34 +76,34 @@ impl Record {
 
     /// The score.
     async fn score(&self) -> Score {
-        Score(self.row.live.score)
+        Score(self.row.score)
     }
 
     /// The second column, which decides among equal scores.
     async fn subscore(&self) -> Score {
-        Score(self.row.live.subscore)
+        Score(self.row.subscore)
     }
 
     /// How many submissions were applied.
     async fn num_score(&self) -> Result<Score> {
         let count =
-            i64::try_from(self.row.live.num_score).ok().and_then(|n| hiscore_score::Score::new(n).ok());
+            i64::try_from(self.details()?.num_score).ok().and_then(|n| hiscore_score::Score::new(n).ok());
         count.map(Score).ok_or_else(|| ErrorCode::Internal.error("more submissions than a Score can say"))
     }
 
     /// What the game keeps beside the score.
-    async fn metadata(&self) -> Option<Json> {
-        self.row.live.metadata.as_ref().map(Json::shown)
+    async fn metadata(&self) -> Result<Option<Json>> {
+        Ok(self.details()?.metadata.as_ref().map(Json::shown))
     }
 
     /// When the first submission was applied.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.row.live.created)
+    async fn created_at(&self) -> Result<DateTime> {
+        Ok(DateTime(self.details()?.created))
     }
 
     /// When the last submission was applied.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.row.updated)
+    async fn updated_at(&self) -> Result<DateTime> {
+        Ok(DateTime(self.details()?.updated))
     }
 }
 
@@ -123,7 +139,7 @@ pub(crate) struct RecordConnection {
 impl RecordConnection {
     fn cursor(&self, row: &service::Row) -> String {
         let rules = &self.page.rules;
-        let key = OrderKey { standing: row.live.standing(rules), player: row.player.clone() };
+        let key = OrderKey { standing: row.standing(rules), player: row.player.clone() };
         self.backend.cursors.row(&self.board, self.page.version, rules, &key)
     }
 

@@ -10,7 +10,7 @@ use super::backend;
 use super::check;
 use super::enums::RankState;
 use super::error::{trouble, unreadable};
-use super::record::{Record, int};
+use super::record::{Record, columns, int};
 use crate::fan_out::{Opened, Tap};
 use crate::service;
 
@@ -57,7 +57,7 @@ impl Subscription {
     ) -> Result<impl Stream<Item = Result<Option<Record>>> + use<>> {
         let board = check::leaderboard_id(&leaderboard_id, "leaderboardId")?;
         let player = check::player_id(&player_id, &["playerId"])?;
-        let changes = backend(ctx)?.service.rank_changes(&board, &player).await;
+        let changes = backend(ctx)?.service.rank_changes(&board, &player, columns(ctx)).await;
         let mut changes = changes.map_err(|error| unreadable(error, "leaderboardId"))?;
         if let Some(Tap::Open(opened)) = ctx.data_opt::<Arc<Tap>>().map(Arc::as_ref) {
             *opened.lock() = Some(Opened::Player(board.clone(), changes));

@@ -135,7 +135,7 @@ impl BoardState {
             .filter_map(|(player, record)| {
                 let live = record.live.clone()?;
                 let key = OrderKey { standing: live.standing(&rules), player: player.clone() };
-                Some((key, Row { player: player.clone(), rank: None, live, updated: record.updated }))
+                Some((key, Row::new(player.clone(), None, live, record.updated)))
             })
             .collect();
         rows.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -159,6 +159,7 @@ impl Model {
         &self,
         id: &LeaderboardId,
         version: Option<VersionId>,
+        columns: Columns,
     ) -> Result<(VersionId, Rules, Vec<Row>), BoardError> {
         let mut state = self.state.lock();
         state.reads += 1;
@@ -166,6 +167,10 @@ impl Model {
         let (version, mut rows) = board.season(version)?;
         if self.rank_state == RankState::Warming {
             rows.iter_mut().for_each(|row| row.rank = None);
+        }
+        // Whoever asks for too little gets no more.
+        if columns == Columns::Scores {
+            rows.iter_mut().for_each(|row| row.details = None);
         }
         Ok((version, board.leaderboard().rules, rows))
     }
@@ -325,13 +330,14 @@ impl Service for Model {
         version: Option<VersionId>,
         start: Start,
         first: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        let (version, rules, rows) = self.rows_of(id, version)?;
+        let (version, rules, rows) = self.rows_of(id, version, columns)?;
         let from = match start {
             Start::Top => 0,
             Start::Rank(rank) => rank as usize - 1,
             Start::After(key) => rows.partition_point(|row| {
-                OrderKey { standing: row.live.standing(&rules), player: row.player.clone() } <= key
+                OrderKey { standing: row.standing(&rules), player: row.player.clone() } <= key
             }),
         };
         Ok(page(version, rules, &rows, from, from + first))
@@ -343,8 +349,9 @@ impl Service for Model {
         version: Option<VersionId>,
         player: &PlayerId,
         range: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        let (version, rules, rows) = self.rows_of(id, version)?;
+        let (version, rules, rows) = self.rows_of(id, version, columns)?;
         Ok(match rows.iter().position(|row| row.player == *player) {
             Some(at) => page(version, rules, &rows, at.saturating_sub(range), at + range + 1),
             None => page(version, rules, &rows, 0, 0),
@@ -356,8 +363,9 @@ impl Service for Model {
         id: &LeaderboardId,
         version: Option<VersionId>,
         players: &[PlayerId],
+        columns: Columns,
     ) -> Result<Page, BoardError> {
-        let (version, rules, rows) = self.rows_of(id, version)?;
+        let (version, rules, rows) = self.rows_of(id, version, columns)?;
         let asked = players.iter().filter_map(|player| rows.iter().find(|row| row.player == *player));
         let total = Total::Known(rows.len() as u64);
         let rows = asked.cloned().collect();
@@ -371,7 +379,12 @@ impl Service for Model {
         Ok(self.after_each_change(present).boxed())
     }
 
-    async fn rank_changes(&self, id: &LeaderboardId, player: &PlayerId) -> Result<RankChanges, BoardError> {
+    async fn rank_changes(
+        &self,
+        id: &LeaderboardId,
+        player: &PlayerId,
+        columns: Columns,
+    ) -> Result<RankChanges, BoardError> {
         self.state.lock().board(id)?;
         let (model, id, player) = (self.clone(), id.clone(), player.clone());
         let present = move || {
@@ -380,7 +393,7 @@ impl Service for Model {
                 return Err(trouble);
             }
             let (version, _, rows) =
-                model.rows_of(&id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
+                model.rows_of(&id, None, columns).map_err(|e| Trouble::Internal(e.to_string()))?;
             Ok(rows.into_iter().find(|row| row.player == player).map(|row| (version, row)))
         };
         Ok(self.after_each_change(present).boxed())
@@ -400,7 +413,8 @@ impl Model {
             return Ok(Arc::clone(change));
         }
         drop(state);
-        let (version, _, mut rows) = self.rows_of(id, None).map_err(|e| Trouble::Internal(e.to_string()))?;
+        let (version, _, mut rows) =
+            self.rows_of(id, None, Columns::All).map_err(|e| Trouble::Internal(e.to_string()))?;
         let total = rows.len() as u64;
         rows.truncate(100);
         let state = self.rank_state;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
-use hiscore_api::service::{BoardError, Change, RankState, Trouble};
+use hiscore_api::service::{BoardError, Change, Columns, RankState, Trouble};
 use hiscore_score::{LeaderboardId, PlayerId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -40,7 +40,9 @@ pub struct Live {
 struct Topic {
     id: LeaderboardId,
     latest: watch::Sender<Arc<Change>>,
-    players: Players,
+    /// Those who are followed for their scores, and those for everything.
+    scores: Players,
+    all: Players,
     /// Held by whoever looks: of two looks at once, the one that read first could tell last.
     looking: tokio::sync::Mutex<()>,
     /// Looks that were begun.
@@ -116,8 +118,10 @@ impl Live {
             }
         }
         let read = if moved { Read::All } else { Read::Missing };
-        if let Err(error) = topic.players.read(self.source.as_ref(), &topic.id, read).await {
-            tracing::warn!(%error, "followed players could not be read");
+        for players in [&topic.scores, &topic.all] {
+            if let Err(error) = players.read(self.source.as_ref(), &topic.id, read).await {
+                tracing::warn!(%error, "followed players could not be read");
+            }
         }
     }
 
@@ -145,7 +149,8 @@ impl Live {
         let topic = Arc::new(Topic {
             id: id.clone(),
             latest: watch::Sender::new(change),
-            players: Players::default(),
+            scores: Players::new(Columns::Scores),
+            all: Players::new(Columns::All),
             looking: tokio::sync::Mutex::default(),
             begun: AtomicU64::new(0),
         });
@@ -166,15 +171,20 @@ impl Live {
         Ok(told(receiver, self.shutdown.clone(), topic).map(Ok).boxed())
     }
 
-    /// What one player has, then every change of it or of its rank, as the looks find it.
+    /// What one player has, then every change of what is wanted of it or of its rank, as the looks find it.
     pub async fn rank_changes(
         self: &Arc<Self>,
         id: &LeaderboardId,
         player: &PlayerId,
+        columns: Columns,
     ) -> Result<BoxStream<'static, Result<Standing, Trouble>>, BoardError> {
         let topic = self.topic(id).await?;
         // In the list before the look, which then is about this player too.
-        let followed = topic.players.follow(player);
+        let players = match columns {
+            Columns::Scores => &topic.scores,
+            Columns::All => &topic.all,
+        };
+        let followed = players.follow(player);
         self.refresh(&topic).await;
         let mut receiver = followed.subscribe();
         if receiver.borrow().is_none() {

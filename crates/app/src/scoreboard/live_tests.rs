@@ -75,6 +75,7 @@ impl Source for Counting {
         &self,
         _: &LeaderboardId,
         players: &[PlayerId],
+        _: Columns,
     ) -> Result<(VersionId, Vec<Row>), BoardError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         self.players.fetch_add(players.len() as u64, Ordering::SeqCst);
@@ -90,7 +91,7 @@ impl Source for Counting {
                 reached: Stamp::ZERO,
                 metadata: None,
             };
-            Some(Row { player: player.clone(), rank: Some(number), live, updated: Stamp::ZERO })
+            Some(Row::new(player.clone(), Some(number), live, Stamp::ZERO))
         });
         Ok((1, known.collect()))
     }
@@ -121,7 +122,7 @@ async fn until<T>(
 }
 
 fn score(standing: &Result<Standing, Trouble>) -> Option<i64> {
-    standing.as_ref().unwrap().as_ref().map(|(_, row)| row.live.score.get())
+    standing.as_ref().unwrap().as_ref().map(|(_, row)| row.score.get())
 }
 
 #[tokio::test]
@@ -130,7 +131,7 @@ async fn thousands_of_followers_cost_a_read_for_many_of_them() {
     let mut followers = Vec::new();
     for n in 0..2_000 {
         // Two for each player, who are read once.
-        followers.push(live.rank_changes(&id(), &player(n / 2)).await.unwrap());
+        followers.push(live.rank_changes(&id(), &player(n / 2), Columns::All).await.unwrap());
     }
     for follower in &mut followers {
         assert_eq!(score(&next(follower).await), Some(0));
@@ -161,9 +162,9 @@ async fn thousands_of_followers_cost_a_read_for_many_of_them() {
 async fn who_has_no_record_is_told_so_and_nothing_more() {
     let (source, live) = live();
     let nobody = PlayerId::new("nobody").unwrap();
-    let mut follower = live.rank_changes(&id(), &nobody).await.unwrap();
+    let mut follower = live.rank_changes(&id(), &nobody, Columns::All).await.unwrap();
     assert_eq!(next(&mut follower).await, Ok(None));
-    let mut other = live.rank_changes(&id(), &player(1)).await.unwrap();
+    let mut other = live.rank_changes(&id(), &player(1), Columns::Scores).await.unwrap();
     let running = tokio::spawn(Arc::clone(&live).run());
     source.revision.store(1, Ordering::SeqCst);
     assert_eq!(score(&until(&mut other, |told| score(told) == Some(1)).await), Some(1));
@@ -176,12 +177,12 @@ async fn who_has_no_record_is_told_so_and_nothing_more() {
 async fn trouble_is_over_when_it_is_over() {
     let (source, live) = live();
     let mut board = live.changes(&id()).await.unwrap();
-    let mut follower = live.rank_changes(&id(), &player(1)).await.unwrap();
+    let mut follower = live.rank_changes(&id(), &player(1), Columns::Scores).await.unwrap();
     assert_eq!(next(&mut board).await.unwrap().revision, "0");
     assert_eq!(score(&next(&mut follower).await), Some(0));
     source.away.store(true, Ordering::SeqCst);
     source.revision.store(1, Ordering::SeqCst);
-    let other = live.rank_changes(&id(), &player(2)).await;
+    let other = live.rank_changes(&id(), &player(2), Columns::Scores).await;
     assert!(matches!(other.err(), Some(BoardError::Trouble(Trouble::Unavailable(_)))));
     // Nothing newer can be read: what is shown may not be the present any more, and says so.
     let old = next(&mut board).await.unwrap();

@@ -1,5 +1,6 @@
 //! The players of one board that somebody follows: who they are, and what they had at the last look.
 //!
+//! One list for who follows places and scores, which the order has, and one for who wants more, which may have to be fetched.
 //! A rank moves when others do, so every look at a board that changed asks for all of them, many at once: in the order's
 //! index that is a descent a player, never a walk of the board. Those who follow are woken only if something of their own
 //! player changed.
@@ -7,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use hiscore_api::service::{BoardError, Row};
+use hiscore_api::service::{BoardError, Columns, Row};
 use hiscore_score::{LeaderboardId, PlayerId, VersionId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -30,8 +31,11 @@ pub(super) enum Read {
 }
 
 /// The players of one board that are followed; each is gone when its last follower is.
-#[derive(Debug, Default)]
-pub(super) struct Players(Mutex<HashMap<PlayerId, Entry>>);
+#[derive(Debug)]
+pub(super) struct Players {
+    columns: Columns,
+    followed: Mutex<HashMap<PlayerId, Entry>>,
+}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -41,9 +45,14 @@ struct Entry {
 }
 
 impl Players {
+    /// Nobody is followed for these yet.
+    pub(super) fn new(columns: Columns) -> Self {
+        Self { columns, followed: Mutex::default() }
+    }
+
     /// Puts a player on the list, or finds it there.
     pub(super) fn follow(&self, player: &PlayerId) -> Arc<Followed> {
-        let mut players = self.0.lock();
+        let mut players = self.followed.lock();
         if let Some(followed) = players.get(player).and_then(|entry| entry.followed.upgrade()) {
             return followed;
         }
@@ -60,7 +69,7 @@ impl Players {
         read: Read,
     ) -> Result<(), BoardError> {
         for players in self.wanted(read).chunks(AT_ONCE) {
-            let (version, rows) = source.standings(id, players).await?;
+            let (version, rows) = source.standings(id, players, self.columns).await?;
             self.tell(players, version, rows);
             // A read may be no more than work in this process, and thousands of players a lot of it.
             tokio::task::yield_now().await;
@@ -72,7 +81,7 @@ impl Players {
     fn tell(&self, players: &[PlayerId], version: VersionId, rows: Vec<Row>) {
         let mut rows: HashMap<PlayerId, Row> =
             rows.into_iter().map(|row| (row.player.clone(), row)).collect();
-        let mut entries = self.0.lock();
+        let mut entries = self.followed.lock();
         for player in players {
             let now = rows.remove(player).map(|row| (version, row));
             let Some(entry) = entries.get_mut(player) else { continue };
@@ -89,7 +98,7 @@ impl Players {
     }
 
     fn wanted(&self, read: Read) -> Vec<PlayerId> {
-        let mut players = self.0.lock();
+        let mut players = self.followed.lock();
         players.retain(|_, entry| entry.followed.strong_count() > 0);
         if read == Read::All {
             players.values_mut().for_each(|entry| entry.missing = true);

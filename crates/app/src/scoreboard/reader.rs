@@ -7,8 +7,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hiscore_api::service::{Board as BoardView, BoardError, Page, RankState, Row, Start, Total, Trouble};
-use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query};
+use hiscore_api::service::{
+    Board as BoardView, BoardError, Columns, Page, RankState, Row, Start, Total, Trouble,
+};
+use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query, View};
 use hiscore_score::{LeaderboardId, PlayerId, Record, Rules, Season, VersionId};
 use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableError};
 use parking_lot::Mutex;
@@ -93,6 +95,7 @@ impl Reader {
         version: Option<VersionId>,
         start: Start,
         first: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
         // One more than asked for, to know whether anybody follows.
         let limit = first.saturating_add(1);
@@ -102,7 +105,7 @@ impl Reader {
             Start::After(key) => Query::After { key, limit },
         };
         let open = self.open(id, version).await?;
-        let mut page = self.read(&open, &query)?;
+        let mut page = self.read(&open, &query, columns)?;
         if page.rows.len() > first {
             page.rows.truncate(first);
             page.has_next = true;
@@ -117,9 +120,10 @@ impl Reader {
         version: Option<VersionId>,
         player: &PlayerId,
         range: usize,
+        columns: Columns,
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
-        self.read(&open, &Query::Around { player: player.clone(), range })
+        self.read(&open, &Query::Around { player: player.clone(), range }, columns)
     }
 
     /// These players.
@@ -128,9 +132,10 @@ impl Reader {
         id: &LeaderboardId,
         version: Option<VersionId>,
         players: &[PlayerId],
+        columns: Columns,
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
-        self.read(&open, &Query::Players(players.to_vec()))
+        self.read(&open, &Query::Players(players.to_vec()), columns)
     }
 
     fn present(&self, row: &BoardRow) -> Option<Open> {
@@ -177,7 +182,10 @@ impl Reader {
         Some(board)
     }
 
-    fn read(&self, open: &Open, query: &Query) -> Result<Page, BoardError> {
+    fn read(&self, open: &Open, query: &Query, columns: Columns) -> Result<Page, BoardError> {
+        if columns == Columns::Scores {
+            return Ok(open.ranked(open.board.read(|index| index.view(query))));
+        }
         for _ in 0..TRIES {
             let gathered = self.gather(open, query);
             if let Some(page) = self.complete(open, gathered)? {
@@ -201,7 +209,7 @@ impl Reader {
     /// `None`: a record moved since the order was read.
     fn complete(&self, open: &Open, gathered: Gathered) -> Result<Option<Page>, BoardError> {
         let mut rows = Vec::with_capacity(gathered.rows.len());
-        let (mut least, mut most) = (u64::MAX, 0);
+        let ends = ends(gathered.rows.iter().map(|(placed, _)| placed));
         for (placed, dirty) in gathered.rows {
             let record = match dirty {
                 Some(record) => Some(record),
@@ -215,18 +223,10 @@ impl Reader {
             if live.standing(&open.rules) != placed.standing {
                 return Ok(None);
             }
-            (least, most) = (least.min(placed.rank), most.max(placed.rank));
-            let rank = (gathered.state != hiscore_rank::RankState::Warming).then_some(placed.rank);
-            rows.push(Row { player: placed.player, rank, live: live.clone(), updated: record.updated });
+            let rank = shown_rank(gathered.state, placed.rank);
+            rows.push(Row::new(placed.player, rank, live.clone(), record.updated));
         }
-        Ok(Some(Page {
-            version: open.version,
-            rules: open.rules,
-            has_previous: !rows.is_empty() && least > 1,
-            has_next: most != 0 && most < gathered.total,
-            total: Total::Known(gathered.total),
-            rows,
-        }))
+        Ok(Some(open.page(rows, ends, gathered.total)))
     }
 }
 
@@ -241,7 +241,7 @@ impl Source for Reader {
         let open = self.present(&row).ok_or(BoardError::NotFound)?;
         // Before the rows, so that a revision never promises more than is shown.
         let view = self.view_of(row);
-        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first })?;
+        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first }, Columns::All)?;
         Ok((view, page.rows))
     }
 
@@ -249,10 +249,11 @@ impl Source for Reader {
         &self,
         id: &LeaderboardId,
         players: &[PlayerId],
+        columns: Columns,
     ) -> Result<(VersionId, Vec<Row>), BoardError> {
         let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
         let open = self.present(&row).ok_or(BoardError::NotFound)?;
-        let page = self.read(&open, &Query::Players(players.to_vec()))?;
+        let page = self.read(&open, &Query::Players(players.to_vec()), columns)?;
         Ok((page.version, page.rows))
     }
 }
@@ -261,6 +262,37 @@ impl Open {
     fn key(&self, placed: &Placed) -> RowKey {
         RowKey { board: self.number, version: self.version, player: placed.player.clone() }
     }
+
+    /// A page of what the order itself has.
+    fn ranked(&self, view: View) -> Page {
+        let ends = ends(view.rows.iter());
+        let rows = view.rows.into_iter().map(|Placed { rank, player, standing }| {
+            Row::placed(player, shown_rank(view.state, rank), &standing, &self.rules)
+        });
+        self.page(rows.collect(), ends, view.total)
+    }
+
+    /// Rows of which these are the least and the greatest rank.
+    fn page(&self, rows: Vec<Row>, (least, most): (u64, u64), total: u64) -> Page {
+        Page {
+            version: self.version,
+            rules: self.rules,
+            has_previous: !rows.is_empty() && least > 1,
+            has_next: most != 0 && most < total,
+            total: Total::Known(total),
+            rows,
+        }
+    }
+}
+
+/// The least and the greatest rank of rows.
+fn ends<'a>(rows: impl Iterator<Item = &'a Placed>) -> (u64, u64) {
+    rows.fold((u64::MAX, 0), |(least, most), row| (least.min(row.rank), most.max(row.rank)))
+}
+
+/// No rank is told of an order that is not complete.
+fn shown_rank(state: hiscore_rank::RankState, rank: u64) -> Option<u64> {
+    (state != hiscore_rank::RankState::Warming).then_some(rank)
 }
 
 /// The order of a season as the table has it.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hiscore_api::service::{Board, BoardError, Page, RankState, Row, Start, Total, Trouble};
+use hiscore_api::service::{Board, BoardError, Columns, Page, RankState, Row, Start, Total, Trouble};
 use hiscore_rank::Query;
 use hiscore_rank::redis::{BoardView, PageView, ReadError, RedisRanks};
 use hiscore_score::{Leaderboard, LeaderboardId, PlayerId, Season, VersionId};
@@ -45,7 +45,7 @@ fn page_of(view: PageView) -> Page {
         (least, most) = (least.min(placed.rank), most.max(placed.rank));
         let live = record.live?;
         let rank = (!view.board.warming).then_some(placed.rank);
-        Some(Row { player: placed.player, rank, live, updated: record.updated })
+        Some(Row::new(placed.player, rank, live, record.updated))
     });
     let rows: Vec<Row> = rows.collect();
     Page {
@@ -251,6 +251,7 @@ impl Source for Remote {
         &self,
         id: &LeaderboardId,
         players: &[PlayerId],
+        _: Columns,
     ) -> Result<(VersionId, Vec<Row>), BoardError> {
         let page = self.rows(id, None, players).await?;
         Ok((page.version, page.rows))

@@ -68,7 +68,7 @@ impl Reading {
         let has_previous = rank > 1 && !rows.is_empty();
         let ranks = (rank..).map(|rank| self.ranked.then_some(rank));
         let rows = rows.into_iter().zip(ranks).filter_map(|((player, record), rank)| {
-            Some(Row { player, rank, live: record.live?, updated: record.updated })
+            Some(Row::new(player, rank, record.live?, record.updated))
         });
         let (version, rules, total) = (self.season.version, self.rules, self.total.clone());
         Page { version, rules, rows: rows.collect(), has_previous, has_next, total }
@@ -153,7 +153,7 @@ impl Stored {
             let Some(place) = reading.place(player, &record) else { continue };
             let rank = if ranked { Some(self.rank(reading, &place).await?) } else { None };
             let Some(live) = record.live else { continue };
-            rows.push(Row { player: player.clone(), rank, live, updated: record.updated });
+            rows.push(Row::new(player.clone(), rank, live, record.updated));
         }
         let page = reading.page(1, Vec::new(), false);
         Ok(Page { rows, ..page })

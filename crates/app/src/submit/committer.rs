@@ -259,7 +259,7 @@ fn show_row(
     }
     let shown = record.filter(|_| wanted.record).and_then(|record| {
         let rank = if wanted.rank { index.rank(&key.player) } else { None };
-        Some(Row { player: key.player, rank, live: record.live.clone()?, updated: record.updated })
+        Some(Row::new(key.player, rank, record.live.clone()?, record.updated))
     });
     Accepted {
         outcome: Some(outcome),

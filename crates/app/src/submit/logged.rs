@@ -231,7 +231,7 @@ fn judged(done: Judged, player: PlayerId, in_store: bool, wanted: Wanted) -> Acc
     Accepted {
         outcome: Some(done.outcome),
         version: done.version,
-        record: record.map(|(live, updated)| Row { player, rank: done.rank, live, updated }),
+        record: record.map(|(live, updated)| Row::new(player, done.rank, live, updated)),
         previous_rank: done.previous_rank,
         ack: if in_store { Ack::Persisted } else { Ack::Logged },
     }

@@ -229,7 +229,7 @@ fn accepted(done: Submitted, player: PlayerId, ack: Ack, wanted: Wanted) -> Acce
     Accepted {
         outcome: Some(done.outcome),
         version: done.version,
-        record: record.map(|(live, updated)| Row { player, rank: done.rank, live, updated }),
+        record: record.map(|(live, updated)| Row::new(player, done.rank, live, updated)),
         previous_rank: done.previous_rank,
         ack,
     }

@@ -1,47 +1,20 @@
-//! The short way of the hot mutations is the full path, only shorter: the same requests to twin servers, one of which may
-//! make plans and one of which may not, are answered alike to the byte, and leave the same behind.
+//! Submissions, alone and by bulks.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // a test fails by them, in its helpers too
-
-mod support;
-
-use axum::body::Body;
 use hiscore_api::service::Trouble;
-use http::Request;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-use support::client::{Answer, Api};
-use support::model::Model;
 
-/// A request as it is sent.
-#[derive(Debug, Clone)]
-struct Sent {
-    body: String,
-    accept: Option<&'static str>,
-    trouble: Option<Trouble>,
-}
+use crate::support::client::Api;
+use crate::twins::{Sent, Setting, compare, mostly, odd, text};
 
 /// What is sent to both servers: a document, what makes it known, and what follows.
 #[derive(Debug, Clone)]
 struct Case {
-    warming: bool,
-    rows: u64,
+    setting: Setting,
     document: String,
     bulk: bool,
     sent: Vec<Sent>,
-}
-
-/// Mostly `usual`, now and then `odd`.
-fn mostly<T: Clone + std::fmt::Debug + 'static>(
-    usual: impl Strategy<Value = T> + 'static,
-    odd: impl Strategy<Value = T> + 'static,
-) -> BoxedStrategy<T> {
-    prop_oneof![30 => usual, 1 => odd].boxed()
-}
-
-fn text(choices: &'static [&'static str]) -> BoxedStrategy<String> {
-    select(choices).prop_map(str::to_owned).boxed()
 }
 
 /// Names with or without an alias, some of them odd; each key once unless it is meant otherwise.
@@ -132,55 +105,6 @@ fn document(bulk: bool) -> BoxedStrategy<String> {
             format!("{head}({variable}) {{ {alias}{root}({argument}) {{ {selected} }}{more} }}{tail}")
         })
         .boxed()
-}
-
-/// JSON that stands where something else should.
-fn odd() -> BoxedStrategy<String> {
-    let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
-    let odd = [
-        "null",
-        "true",
-        "\"\"",
-        "1.0",
-        "1e3",
-        "-0",
-        "-0.0",
-        "1E400",
-        "9007199254740991",
-        "9007199254740992",
-        "-9007199254740992",
-        "9223372036854775807",
-        "9223372036854775808",
-        "18446744073709551616",
-        "[]",
-        "[1]",
-        "{}",
-        "{\"score\": 1}",
-        "\"5\"",
-        "7",
-        "\"a{b\"",
-        "\"\\u0000\"",
-        "\"\\ud800\"",
-        "\"\\u0070\\u0031\"",
-        "01",
-        "nul",
-        "\"\u{7f}\"",
-        "{\"PERSISTED\": null}",
-        "{\"a\":1,\"a\":2}",
-        "0.1",
-        "123456789012345678.9",
-        "1e-7",
-        "[null,{\"z\":1,\"a\":[2.50]}]",
-    ];
-    let mut odd: Vec<String> = odd.iter().map(|text| (*text).to_owned()).collect();
-    odd.extend([
-        deep(8),
-        deep(9),
-        deep(140),
-        format!("\"{}\"", "x".repeat(129)),
-        format!("\"{}\"", "é".repeat(2100)),
-    ]);
-    select(odd).boxed()
 }
 
 /// The members of an object, some of them missing, odd, unknown or there twice.
@@ -327,44 +251,13 @@ fn case() -> BoxedStrategy<Case> {
             let rows = prop_oneof![4 => Just(10_000), 1 => Just(2)];
             (prop::bool::weighted(0.1), rows, Just(document), Just(bulk), sent)
         })
-        .prop_map(|(warming, rows, document, bulk, sent)| Case { warming, rows, document, bulk, sent })
+        .prop_map(|(warming, rows, document, bulk, sent)| Case {
+            setting: Setting { warming, rows },
+            document,
+            bulk,
+            sent,
+        })
         .boxed()
-}
-
-/// A server with three boards and two players who are trouble.
-async fn server(case: &Case, plans: bool) -> Api {
-    let model = if case.warming { Model::warming() } else { Model::default() };
-    let api = Api::over(model, |parts| {
-        parts.limits.plans = plans;
-        parts.limits.rows = case.rows;
-        parts.limits.bulk_entries = 4;
-    });
-    for (id, operator) in [("best", "BEST"), ("sum", "INCREMENT"), ("set", "SET")] {
-        api.create(json!({ "id": id, "operator": operator })).await;
-    }
-    api.model.fail_player("bad", Trouble::Unavailable("away".into()));
-    api.model.set_bomb("bomb");
-    api
-}
-
-async fn send(api: &Api, sent: &Sent) -> Answer {
-    if let Some(trouble) = sent.trouble.clone() {
-        api.model.fail_next(trouble);
-    }
-    let mut request = Request::post("/graphql").header("content-type", "application/json");
-    if let Some(accept) = sent.accept {
-        request = request.header("accept", accept);
-    }
-    api.send(request.body(Body::from(sent.body.clone())).unwrap()).await
-}
-
-/// What was counted, but for how long it took.
-async fn counted(api: &Api) -> String {
-    let metrics = api.get("/metrics").await;
-    let mut lines: Vec<_> =
-        metrics.text().lines().filter(|line| !line.contains("_sum") && !line.contains("_bucket")).collect();
-    lines.sort_unstable();
-    lines.join("\n")
 }
 
 /// A plain request with this document, which makes it known.
@@ -385,17 +278,8 @@ proptest! {
     #[test]
     fn a_plan_answers_as_the_full_path_does(case in case()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (full, short) = (server(&case, false).await, server(&case, true).await);
-            let all = std::iter::once(first(&case)).chain(case.sent.iter().cloned());
-            for sent in all {
-                let (wanted, got) = (send(&full, &sent).await, send(&short, &sent).await);
-                assert_eq!(wanted.text(), got.text(), "{sent:?}");
-                assert_eq!((wanted.status, &wanted.headers), (got.status, &got.headers), "{sent:?}");
-                assert_eq!(full.model.contents(), short.model.contents(), "{sent:?}");
-            }
-            assert_eq!(counted(&full).await, counted(&short).await);
-        });
+        let all = std::iter::once(first(&case)).chain(case.sent.iter().cloned());
+        runtime.block_on(compare(case.setting, all, async |_| {}));
     }
 }
 
