@@ -7,7 +7,7 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test deny bench bench-log bench-reference web tools clean deploy undeploy logs test-deploy
+.PHONY: help run release test chaos deny bench bench-log bench-reference web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -24,6 +24,10 @@ web: ## web/dist, the page
 
 test: ## everything: format, lint, unit, conformance, faults, API audits, browser
 	@scripts/test.sh
+
+chaos: release ## plays while it breaks everything, and checks every answer; PROFILE=embedded,direct,logged MINUTES= SECONDS=60 SEED=1 SEEDS=1 FAULTS=kill,... SCHEDULE=FILE RATE=300 FACTOR=1 JSON=FILE
+	@scripts/servers.sh all
+	HISCORE_BIN=target/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --factor "$(FACTOR)" --json "$(JSON)"
 
 deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny

@@ -46,6 +46,12 @@ phase "browser: the page in Chromium"
 phase "simulator: play, then account for every acknowledged submission"
 scripts/play.sh
 
+phase "chaos: each profile is broken by a few fixed seeds under load, every answer checked"
+# This machine does other things as well, and the build is not the one that ships: three times the bounds.
+chaos() { cargo run --quiet --locked -p hiscore-chaos -- --factor 3 "$@"; }
+chaos --profile embedded --seeds 2 --seconds 20
+chaos --profile direct,logged --seconds 25
+
 phase "deployment: everything in Docker, without a log and behind Kafka, its parts killed under load"
 tests/deploy/run.sh
 

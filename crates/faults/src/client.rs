@@ -23,13 +23,19 @@ pub enum Failure {
 #[derive(Debug)]
 pub struct Client {
     address: SocketAddr,
+    patience: Duration,
     kept: Option<BufReader<TcpStream>>,
 }
 
 impl Client {
     /// A client that is not connected yet.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, kept: None }
+        Self::patient(address, PATIENCE)
+    }
+
+    /// A client that waits so long for a connection, and for an answer.
+    pub fn patient(address: SocketAddr, patience: Duration) -> Self {
+        Self { address, patience, kept: None }
     }
 
     /// Asks for `path`; status and body.
@@ -65,10 +71,10 @@ impl Client {
     pub fn connect(&mut self) -> Result<(), Failure> {
         if self.kept.is_none() {
             let refused = |error: Error| Failure::NotSent(error.to_string());
-            let stream = TcpStream::connect_timeout(&self.address, PATIENCE).map_err(refused)?;
+            let stream = TcpStream::connect_timeout(&self.address, self.patience).map_err(refused)?;
             stream.set_nodelay(true).map_err(refused)?;
-            stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
-            stream.set_write_timeout(Some(PATIENCE)).map_err(refused)?;
+            stream.set_read_timeout(Some(self.patience)).map_err(refused)?;
+            stream.set_write_timeout(Some(self.patience)).map_err(refused)?;
             self.kept = Some(BufReader::new(stream));
         }
         Ok(())

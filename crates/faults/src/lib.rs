@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod disk;
+pub mod documents;
 pub mod history;
 pub mod process;
 pub mod random;
@@ -14,6 +15,7 @@ pub mod servers;
 pub mod small_disk;
 pub mod tally;
 pub mod wait;
+pub mod wire;
 
 pub use client::{Client, Failure};
 pub use disk::SimDisk;

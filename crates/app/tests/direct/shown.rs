@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bson::{Bson, Document, doc};
+use bson::doc;
 use hiscore_faults::Client;
+pub(crate) use hiscore_faults::documents::{documents, integer};
 use hiscore_faults::servers::Mongo;
 use hiscore_faults::tally::walk;
 
@@ -55,26 +56,4 @@ pub(crate) fn by_mongodb<'a>(mongo: &Mongo, boards: impl Iterator<Item = &'a str
             (board.to_owned(), rows.collect())
         })
         .collect()
-}
-
-/// Documents of `records`, without their windows, as a majority has them.
-pub(crate) fn documents(mongo: &Mongo, filter: Document) -> Vec<Document> {
-    let command = doc! {
-        "find": "records", "$db": "hiscore", "filter": filter, "projection": { "window": 0 },
-        "batchSize": 100_000, "readConcern": { "level": "majority" },
-    };
-    let reply = mongo.command(mongo.primary(), command);
-    let cursor = reply.get_document("cursor").unwrap_or_else(|_| panic!("{reply}"));
-    assert_eq!(integer(cursor, "id"), 0, "all of it in one reply");
-    let batch = cursor.get_array("firstBatch").expect("a batch");
-    batch.iter().map(|document| document.as_document().expect("a document").clone()).collect()
-}
-
-/// A field that holds an integer, of whichever type.
-pub(crate) fn integer(document: &Document, name: &str) -> i64 {
-    match document.get(name) {
-        Some(Bson::Int32(number)) => i64::from(*number),
-        Some(Bson::Int64(number)) => *number,
-        other => panic!("{name} is {other:?} in {document}"),
-    }
 }

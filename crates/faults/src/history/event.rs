@@ -16,6 +16,18 @@ pub enum Level {
     Persisted,
 }
 
+impl Level {
+    /// As the schema has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ranked => "RANKED",
+            Self::Replicated => "REPLICATED",
+            Self::Logged => "LOGGED",
+            Self::Persisted => "PERSISTED",
+        }
+    }
+}
+
 /// What a submission does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]

@@ -1,0 +1,198 @@
+//! What is broken: every kind of fault with where it happens, how long it lasts, and within what time writes must be back.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// What a deployment is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Profile {
+    /// One process on its folder.
+    Embedded,
+    /// Redis under Sentinels, and MongoDB.
+    Direct,
+    /// The same behind Kafka.
+    Logged,
+}
+
+impl Profile {
+    pub(crate) const ALL: [Self; 3] = [Self::Embedded, Self::Direct, Self::Logged];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Direct => "direct",
+            Self::Logged => "logged",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// The processes of hiscore: name and roles.
+    pub(crate) fn processes(self) -> &'static [(&'static str, &'static str)] {
+        const DIRECT: &[(&str, &str)] = &[
+            ("ingest-1", "ingest"),
+            ("ingest-2", "ingest"),
+            ("persist-1", "persist,scoreboard"),
+            ("persist-2", "persist,scoreboard"),
+            ("apply-1", "apply"),
+            ("apply-2", "apply"),
+        ];
+        match self {
+            Self::Embedded => &[("server", "all")],
+            Self::Direct => &DIRECT[..4],
+            Self::Logged => DIRECT,
+        }
+    }
+}
+
+/// What can have one fault at a time: what is promised survives the loss of one server of *each* tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Our own processes.
+    Ours,
+    /// What lies between the games and those who take submissions.
+    Link,
+    Redis,
+    Mongo,
+    Brokers,
+    Disk,
+}
+
+/// From when on it counts how long writes take to be back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Nobody has to mend anything.
+    Begun,
+    /// Only what was broken can serve.
+    Healed,
+}
+
+/// Which writes must be back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Back {
+    /// Acknowledged at any level.
+    Acked,
+    /// Acknowledged as `PERSISTED`.
+    Persisted,
+}
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Fault {
+    Kill,
+    Pause,
+    Roll,
+    Clock,
+    Handles,
+    LostReplies,
+    Reset,
+    HalfOpen,
+    SlowLink,
+    DiskFull,
+    RedisKill,
+    RedisPause,
+    RedisEmptied,
+    RedisFull,
+    FunctionsFlushed,
+    ReplicaKill,
+    SentinelKill,
+    MongoKill,
+    MongoPause,
+    MongoStepDown,
+    MongoNoQuorum,
+    BrokerKill,
+    BrokerPause,
+    BrokersSlow,
+}
+
+/// What there is to know of a kind of fault.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) fault: Fault,
+    pub(crate) name: &'static str,
+    pub(crate) tier: Tier,
+    pub(crate) profiles: &'static [Profile],
+    /// How long it lasts, in milliseconds.
+    pub(crate) lasts: (u64, u64),
+    pub(crate) since: Since,
+    pub(crate) back: Back,
+    /// Milliseconds.
+    pub(crate) within: u64,
+}
+
+/// The settings that bounds come from, in milliseconds.
+pub(crate) const LEASE: u64 = 1_000;
+const DOWN_AFTER: u64 = 1_000;
+const ELECTION: u64 = 2_000;
+const USUAL: u64 = 3_000;
+/// A write to a majority of MongoDB may take so long after its primary was stopped, not killed: the third member goes on
+/// listening to it.
+const MONGO_LISTENS: u64 = 15_000;
+
+const EVERY: &[Profile] = &[Profile::Embedded, Profile::Direct, Profile::Logged];
+const SERVERS: &[Profile] = &[Profile::Direct, Profile::Logged];
+const EMBEDDED: &[Profile] = &[Profile::Embedded];
+const LOGGED: &[Profile] = &[Profile::Logged];
+
+macro_rules! faults {
+    ($($fault:ident $name:literal, $tier:ident, $profiles:ident, $lasts:expr, $since:ident, $back:ident, $within:expr;)*) => {
+        /// All kinds.
+        pub(crate) const ALL: &[About] = &[$(About {
+            fault: Fault::$fault, name: $name, tier: Tier::$tier, profiles: $profiles, lasts: $lasts,
+            since: Since::$since, back: Back::$back, within: $within,
+        }),*];
+    };
+}
+
+faults! {
+    Kill "kill", Ours, EVERY, (500, 3_000), Healed, Persisted, LEASE + USUAL;
+    Pause "pause", Ours, EVERY, (1_500, 4_000), Healed, Persisted, LEASE + USUAL;
+    Roll "rolling-restart", Ours, EVERY, (1_000, 1_000), Healed, Persisted, LEASE + USUAL;
+    Clock "clock", Ours, EVERY, (2_000, 4_000), Healed, Persisted, LEASE + USUAL;
+    Handles "handles", Ours, EVERY, (1_000, 2_000), Healed, Acked, 5_000;
+    LostReplies "lost-replies", Link, EVERY, (500, 2_000), Healed, Acked, USUAL;
+    Reset "reset", Link, EVERY, (200, 1_000), Healed, Acked, USUAL;
+    HalfOpen "half-open", Link, EVERY, (1_000, 5_000), Healed, Acked, USUAL;
+    SlowLink "slow-link", Link, EVERY, (1_000, 4_000), Healed, Acked, USUAL;
+    DiskFull "disk-full", Disk, EMBEDDED, (1_000, 4_000), Healed, Persisted, 5_000;
+    RedisKill "redis-kill", Redis, SERVERS, (3_000, 6_000), Begun, Acked, DOWN_AFTER + USUAL;
+    RedisPause "redis-pause", Redis, SERVERS, (3_000, 6_000), Begun, Acked, DOWN_AFTER + USUAL;
+    RedisEmptied "redis-emptied", Redis, SERVERS, (500, 1_500), Healed, Acked, USUAL;
+    RedisFull "redis-full", Redis, SERVERS, (1_000, 3_000), Healed, Acked, USUAL;
+    FunctionsFlushed "functions-flushed", Redis, SERVERS, (1, 1), Begun, Acked, 2_000;
+    ReplicaKill "replica-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
+    SentinelKill "sentinel-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
+    MongoKill "mongo-kill", Mongo, SERVERS, (3_000, 6_000), Begun, Persisted, ELECTION + USUAL;
+    MongoPause "mongo-pause", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL + MONGO_LISTENS;
+    MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;
+    MongoNoQuorum "mongo-no-quorum", Mongo, SERVERS, (4_000, 8_000), Healed, Persisted, ELECTION + USUAL + 8_000;
+    BrokerKill "broker-kill", Brokers, LOGGED, (3_000, 6_000), Begun, Acked, 5_000 + 6_000;
+    BrokerPause "broker-pause", Brokers, LOGGED, (2_000, 6_000), Healed, Acked, 5_000;
+    BrokersSlow "brokers-slow", Brokers, LOGGED, (2_000, 4_000), Healed, Acked, 5_000;
+}
+
+impl Fault {
+    pub(crate) fn about(self) -> &'static About {
+        // Each variant has its line above; a test says so.
+        ALL.iter().find(|about| about.fault == self).unwrap_or(&ALL[0])
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        ALL.iter().find(|about| about.name == name).map(|about| about.fault)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.about().name
+    }
+}
+
+impl About {
+    /// Within what time, on a machine that is so many times slower than one that does nothing else.
+    pub(crate) fn bound(&self, factor: f64) -> Duration {
+        Duration::from_millis(self.within).mul_f64(factor)
+    }
+}

@@ -1,0 +1,163 @@
+//! A deployment as it is run: real servers, our own processes, and a proxy between the games and each that takes submissions.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use hiscore_faults::SmallDisk;
+use hiscore_faults::servers::{Kafka, Mongo, Proxy, Redis, Sentinels};
+use tempfile::TempDir;
+
+use crate::fault::{LEASE, Profile};
+use crate::ours::Ours;
+
+/// Few, so that every board's shard is played on.
+pub(crate) const SHARDS: u16 = 4;
+/// Submission ids that a player's window holds: more than are sent for one while a retry is under way.
+pub(crate) const WINDOW: usize = 512;
+/// What the data folder of the embedded profile may take, in KiB.
+const DISK: u64 = 96 << 10;
+
+/// Fields are dropped in this order: whoever uses a server ends before it.
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) profile: Profile,
+    pub(crate) binary: PathBuf,
+    pub(crate) links: Vec<Proxy>,
+    pub(crate) ours: Vec<Ours>,
+    pub(crate) servers: Option<Servers>,
+    /// `Err`: why there is none.
+    pub(crate) disk: Result<SmallDisk, String>,
+    _folder: TempDir,
+}
+
+/// What a profile with servers has.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    pub(crate) sentinels: Sentinels,
+    pub(crate) redis: [Redis; 2],
+    pub(crate) mongo: Mongo,
+    pub(crate) kafka: Option<Kafka>,
+}
+
+impl Servers {
+    fn start(brokers: usize) -> Self {
+        let (redis, mongo, kafka) = std::thread::scope(|scope| {
+            let mongo = scope.spawn(|| Mongo::start(3));
+            let kafka = scope.spawn(|| (brokers > 0).then(|| Kafka::start(brokers)));
+            let primary = Redis::start();
+            let replica = Redis::replica_of(&primary);
+            let joined = "a server did not start; see above";
+            ([primary, replica], mongo.join().expect(joined), kafka.join().expect(joined))
+        });
+        let sentinels = Sentinels::start("scores", &redis[0], 3, 2);
+        Self { sentinels, redis, mongo, kafka }
+    }
+
+    /// The place of the Redis that most Sentinels name.
+    pub(crate) fn primary(&self) -> usize {
+        let address = self.sentinels.primary();
+        self.redis.iter().position(|redis| redis.address() == address).expect("one of the two")
+    }
+
+    /// Everything that servers wrote, by name.
+    pub(crate) fn logs(&self) -> Vec<(String, String)> {
+        let mut logs: Vec<_> =
+            self.redis.iter().enumerate().map(|(at, redis)| (format!("redis-{at}"), redis.log())).collect();
+        logs.extend((0..3).map(|at| (format!("sentinel-{at}"), self.sentinels.log(at))));
+        logs.extend((0..self.mongo.len()).map(|at| (format!("mongo-{at}"), self.mongo.log(at))));
+        let kafka = self.kafka.iter().flat_map(|kafka| (0..kafka.len()).map(|at| (at, kafka.log(at))));
+        logs.extend(kafka.map(|(at, log)| (format!("kafka-{at}"), log)));
+        logs
+    }
+}
+
+impl Field {
+    /// Starts all of it and waits until it is ready.
+    ///
+    /// # Panics
+    /// When a part of it does not start.
+    pub(crate) fn start(profile: Profile, binary: &Path, brokers: usize) -> Self {
+        let folder = tempfile::Builder::new().prefix("hiscore-chaos-").tempdir().expect("a folder");
+        let (disk, servers) = match profile {
+            Profile::Embedded => (SmallDisk::mount(folder.path(), DISK), None),
+            Profile::Direct => (Err("only the embedded profile has one".to_owned()), Some(Servers::start(0))),
+            Profile::Logged => {
+                (Err("only the embedded profile has one".to_owned()), Some(Servers::start(brokers)))
+            }
+        };
+        let arguments = match &servers {
+            None => embedded(&folder.path().join("data")),
+            Some(servers) => remote(servers),
+        };
+        let with_roles = |roles: &str| {
+            let mut all = arguments.clone();
+            if profile != Profile::Embedded {
+                all.extend(["--role".to_owned(), roles.to_owned()]);
+            }
+            all
+        };
+        let ours: Vec<Ours> = profile
+            .processes()
+            .iter()
+            .map(|(name, roles)| Ours::new(name, roles, &with_roles(roles)))
+            .collect();
+        ours.iter().for_each(|one| one.start(binary, 0));
+        ours.iter().for_each(Ours::await_ready);
+        let takes = |one: &&Ours| matches!(one.roles, "all" | "ingest");
+        let links = ours.iter().filter(takes).map(|one| Proxy::start(one.address)).collect();
+        Self { profile, binary: binary.to_owned(), links, ours, servers, disk, _folder: folder }
+    }
+
+    /// Where the games send what they submit.
+    pub(crate) fn routes(&self) -> Vec<SocketAddr> {
+        self.links.iter().map(Proxy::address).collect()
+    }
+
+    /// Those that show boards.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = &Ours> {
+        self.ours.iter().filter(|one| one.roles == "all" || one.roles.contains("scoreboard"))
+    }
+
+    /// The servers.
+    ///
+    /// # Panics
+    /// In the embedded profile.
+    pub(crate) fn servers(&self) -> &Servers {
+        self.servers.as_ref().expect("a fault of a server that this profile has")
+    }
+}
+
+fn owned(arguments: &[[&str; 2]]) -> Vec<String> {
+    arguments.iter().flatten().map(|&argument| argument.to_owned()).collect()
+}
+
+/// Small segments and short rounds, so that faults fall on rotations and rounds of the funnel too.
+fn embedded(data: &Path) -> Vec<String> {
+    owned(&[
+        ["--data-dir", &data.to_string_lossy()],
+        ["--journal-segment", "256KiB"],
+        ["--journal-limit", "4MiB"],
+        ["--flush-interval", "100ms"],
+        ["--cache", "4MiB"],
+        ["--shards", &SHARDS.to_string()],
+        ["--window", &WINDOW.to_string()],
+        ["--ack-timeout", "3s"],
+    ])
+}
+
+fn remote(servers: &Servers) -> Vec<String> {
+    let mut arguments = owned(&[
+        ["--redis-url", &servers.sentinels.url()],
+        ["--mongodb-url", &servers.mongo.url()],
+        ["--shards", &SHARDS.to_string()],
+        ["--window", &WINDOW.to_string()],
+        ["--lease-time", &format!("{LEASE}ms")],
+        ["--flush-interval", "100ms"],
+        ["--ack-timeout", "3s"],
+        ["--mongodb-timeout", "2s"],
+    ]);
+    if let Some(kafka) = &servers.kafka {
+        arguments.extend(["--log-url".to_owned(), kafka.url("scores")]);
+    }
+    arguments
+}

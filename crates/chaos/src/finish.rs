@@ -1,0 +1,118 @@
+//! The end of a run: what every tier has, and whether that can have come of what the games saw.
+
+use std::time::{Duration, Instant};
+
+use bson::doc;
+use hiscore_faults::Client;
+use hiscore_faults::documents::{documents, integer};
+use hiscore_faults::history::event::Shown;
+use hiscore_faults::history::{self, Event, Promises, Report, Row, Scores};
+use hiscore_faults::wait::pause;
+use serde_json::{Value, json};
+
+use crate::fault::Profile;
+use crate::field::{Field, WINDOW};
+use crate::schedule::Schedule;
+use crate::workload::boards;
+
+/// Within what time all tiers must be equal and right, once nothing is broken any more.
+const SETTLED: Duration = Duration::from_secs(60);
+
+const PAGE: &str = "query Page($id: ID!, $after: String) { leaderboard(id: $id) { rankState \
+    records(first: 500, after: $after) { nodes { playerId rank score subscore numScore } \
+    pageInfo { hasNextPage endCursor } } } }";
+
+/// Waits until every tier has what it must have, and says what is wrong if that is not so in the end. The events of the tiers are
+/// added to `events`.
+pub(crate) fn settle(field: &Field, schedule: &Schedule, events: &mut Vec<Event>, factor: f64) -> Report {
+    let promises = Promises {
+        safe: schedule.safe(),
+        window: WINDOW,
+        // A failover may lose what was acknowledged below what is safe, and be merged with what was not lost.
+        monotonic: field.profile == Profile::Embedded,
+        counts: field.profile != Profile::Direct,
+    };
+    let deadline = Instant::now() + SETTLED.mul_f64(factor);
+    loop {
+        let played = events.len();
+        let read = tiers(field);
+        let report = match read {
+            Ok(tiers) => {
+                events.extend(tiers);
+                let report = history::check(&promises, events.iter());
+                if report.violations.is_empty() || Instant::now() >= deadline {
+                    return report;
+                }
+                report
+            }
+            Err(why) if Instant::now() >= deadline => {
+                panic!("not settled within {:?}: {why}", SETTLED.mul_f64(factor))
+            }
+            Err(_) => Report::default(),
+        };
+        drop(report);
+        events.truncate(played);
+        (0..20).for_each(|_| pause());
+    }
+}
+
+/// What every tier has of every board; `Err`: one does not say yet.
+fn tiers(field: &Field) -> Result<Vec<Event>, String> {
+    let mut tiers = Vec::new();
+    for (board, _) in boards() {
+        for reader in field.readers() {
+            let rows = shown(&mut Client::patient(reader.address, Duration::from_secs(5)), &board)?;
+            tiers.push(Event::Final { tier: reader.name.to_owned(), board: board.clone(), version: 1, rows });
+        }
+        if let Some(servers) = &field.servers {
+            let found =
+                documents(&servers.mongo, doc! { "leaderboardId": &board, "deleted": { "$ne": true } });
+            let row = |row: &bson::Document| Row {
+                player: row.get_str("playerId").unwrap_or_default().to_owned(),
+                rank: None,
+                shown: Shown {
+                    scores: Scores { score: integer(row, "score"), subscore: integer(row, "subscore") },
+                    num_score: u64::try_from(integer(row, "numScore")).unwrap_or_default(),
+                },
+            };
+            let rows = found.iter().map(row).collect();
+            tiers.push(Event::Final { tier: "mongodb".to_owned(), board, version: 1, rows });
+        }
+    }
+    Ok(tiers)
+}
+
+/// All rows of a board, page by page.
+fn shown(client: &mut Client, board: &str) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let (_, answer) = client
+            .graphql(PAGE, &json!({ "id": board, "after": after }))
+            .map_err(|failure| format!("{board}: {failure:?}"))?;
+        let view = &answer["data"]["leaderboard"];
+        if view["rankState"] != "EXACT" {
+            return Err(format!("{board}: {answer}"));
+        }
+        for node in view["records"]["nodes"].as_array().into_iter().flatten() {
+            rows.push(row(node).ok_or_else(|| format!("{board}: no row: {node}"))?);
+        }
+        let page = &view["records"]["pageInfo"];
+        if page["hasNextPage"] != true {
+            return Ok(rows);
+        }
+        after = page["endCursor"].clone();
+    }
+}
+
+fn row(node: &Value) -> Option<Row> {
+    let number = |name: &str| node[name].as_i64();
+    Some(Row {
+        player: node["playerId"].as_str()?.to_owned(),
+        rank: Some(number("rank")?.try_into().ok()?),
+        shown: Shown {
+            scores: Scores { score: number("score")?, subscore: number("subscore")? },
+            num_score: number("numScore")?.try_into().ok()?,
+        },
+    })
+}

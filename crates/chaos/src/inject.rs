@@ -1,0 +1,133 @@
+//! How each fault is done and undone.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use hiscore_faults::wait::{pause, until};
+
+use crate::fault::{Fault, Profile};
+use crate::field::Field;
+use crate::ours::Ours;
+use crate::schedule::Step;
+
+/// For what a server does by itself on a busy machine, before it is whole again.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Connections that are opened at once.
+const MANY: usize = 5_000;
+/// A clock that is wrong is wrong by so many seconds.
+const HOUR: i64 = 3_600;
+/// What goes slowly stands still for this long, and goes on for as long.
+const HALT: Duration = Duration::from_millis(60);
+
+/// Waits until `end`.
+pub(crate) fn wait_for(end: Instant) {
+    while Instant::now() < end {
+        pause();
+    }
+}
+
+/// Breaks something, waits as long as the step says, and mends it; when it was healed. What `Err` says could not be done on
+/// this machine; nothing was then.
+pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
+    let end = Instant::now() + Duration::from_millis(step.lasts);
+    let ours = &field.ours[step.target % field.ours.len()];
+    let link = &field.links[step.target % field.links.len()];
+    match step.fault {
+        Fault::Kill => {
+            ours.kill();
+            wait_for(end);
+            ours.start(&field.binary, 0);
+        }
+        Fault::Pause => {
+            ours.pause();
+            wait_for(end);
+            ours.resume();
+        }
+        Fault::Roll => {
+            for one in &field.ours {
+                one.stop();
+                one.start(&field.binary, 0);
+                one.await_ready();
+            }
+        }
+        Fault::Clock => {
+            let ahead = if step.lasts.is_multiple_of(2) { HOUR } else { -HOUR };
+            ours.stop();
+            ours.start(&field.binary, ahead);
+            wait_for(end);
+            ours.stop();
+            ours.start(&field.binary, 0);
+        }
+        Fault::Handles => return handles(field, step, end),
+        Fault::LostReplies => {
+            link.swallow_replies(true);
+            wait_for(end);
+            link.heal();
+        }
+        Fault::Reset => {
+            // Cut for moments: all that is under way is lost each time.
+            while Instant::now() < end {
+                link.cut();
+                link.heal();
+                wait_for((Instant::now() + HALT).min(end));
+            }
+        }
+        Fault::HalfOpen => {
+            link.stall();
+            wait_for(end);
+            link.heal();
+        }
+        Fault::SlowLink => {
+            in_halts(end, || link.stall(), || link.unstall());
+            link.heal();
+        }
+        Fault::DiskFull => {
+            let disk = field.disk.as_ref().map_err(Clone::clone)?;
+            disk.fill();
+            wait_for(end);
+            disk.release();
+        }
+        _ => return Ok(crate::tiers::break_server(field.servers(), step, end)),
+    }
+    let healed = Instant::now();
+    if matches!(step.fault, Fault::Kill | Fault::Clock) && field.profile != Profile::Embedded {
+        ours.await_ready();
+    }
+    Ok(healed)
+}
+
+/// Stands still, goes on, and so on.
+pub(crate) fn in_halts(end: Instant, stop: impl Fn(), go_on: impl Fn()) {
+    while Instant::now() < end {
+        stop();
+        wait_for(Instant::now() + HALT);
+        go_on();
+        wait_for((Instant::now() + HALT).min(end));
+    }
+}
+
+/// One that takes submissions has a few handles left, and very many connect to it at once.
+fn handles(field: &Field, step: &Step, end: Instant) -> Result<Instant, String> {
+    let takes = |one: &&Ours| matches!(one.roles, "all" | "ingest");
+    let all: Vec<_> = field.ours.iter().filter(takes).collect();
+    let one = all[step.target % all.len()];
+    let before = one.few_handles(20).ok_or("its limit of file handles cannot be set")?;
+    let address = one.address;
+    let connect = || {
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(100)).ok();
+        (0..MANY / 10).take_while(|_| Instant::now() < end).filter_map(connect).collect::<Vec<_>>()
+    };
+    let open: Vec<Vec<TcpStream>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..10).map(|_| scope.spawn(connect)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    wait_for(end);
+    drop(open);
+    one.give_handles(before);
+    Ok(Instant::now())
+}
+
+/// Waits for something with the patience of a busy machine.
+pub(crate) fn await_that(what: &str, is_so: impl Fn() -> bool) {
+    until(what, PATIENCE, || is_so().then_some(()));
+}

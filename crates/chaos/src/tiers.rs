@@ -1,0 +1,159 @@
+//! Faults of the servers: Redis and its Sentinels, MongoDB, the brokers.
+
+use std::time::{Duration, Instant};
+
+use hiscore_faults::servers::{Kafka, Mongo, Redis};
+
+use crate::fault::Fault;
+use crate::field::Servers;
+use crate::inject::{await_that, in_halts, wait_for};
+use crate::schedule::Step;
+
+/// Breaks a server until `end`, mends it, and waits until its tier is whole again, so that the next fault of it is again the
+/// loss of one. When it was healed.
+pub(crate) fn break_server(servers: &Servers, step: &Step, end: Instant) -> Instant {
+    match step.fault {
+        Fault::MongoKill | Fault::MongoPause | Fault::MongoStepDown | Fault::MongoNoQuorum => {
+            mongo(&servers.mongo, step, end)
+        }
+        Fault::BrokerKill | Fault::BrokerPause | Fault::BrokersSlow => match &servers.kafka {
+            Some(kafka) => brokers(kafka, step, end),
+            None => Instant::now(),
+        },
+        _ => redis(servers, step, end),
+    }
+}
+
+fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
+    let at = servers.primary();
+    let (primary, replica) = (&servers.redis[at], &servers.redis[1 - at]);
+    let healed = match step.fault {
+        Fault::RedisKill => {
+            primary.kill();
+            wait_for(end);
+            // It would come back empty: before there is another primary all would follow it.
+            servers.sentinels.primary_after(primary.address());
+            primary.restart();
+            follow(primary, replica);
+            Instant::now()
+        }
+        Fault::RedisPause => {
+            primary.pause();
+            wait_for(end);
+            servers.sentinels.primary_after(primary.address());
+            primary.resume();
+            Instant::now()
+        }
+        Fault::RedisEmptied => {
+            primary.kill();
+            replica.kill();
+            wait_for(end);
+            primary.restart();
+            tell(primary, &["REPLICAOF", "NO", "ONE"]);
+            let healed = Instant::now();
+            replica.restart();
+            follow(replica, primary);
+            healed
+        }
+        Fault::RedisFull => {
+            let used = primary.info("used_memory");
+            tell(primary, &["CONFIG", "SET", "maxmemory", &used]);
+            wait_for(end);
+            tell(primary, &["CONFIG", "SET", "maxmemory", "0"]);
+            Instant::now()
+        }
+        Fault::FunctionsFlushed => {
+            tell(primary, &["FUNCTION", "FLUSH"]);
+            Instant::now()
+        }
+        Fault::ReplicaKill => {
+            replica.kill();
+            wait_for(end);
+            replica.restart();
+            follow(replica, primary);
+            Instant::now()
+        }
+        _ => {
+            let sentinel = step.target % 3;
+            servers.sentinels.kill(sentinel);
+            wait_for(end);
+            servers.sentinels.restart(sentinel);
+            Instant::now()
+        }
+    };
+    await_that("Redis to be whole again", || {
+        let at = servers.primary();
+        let ids = [at, 1 - at].map(|at| {
+            let info = servers.redis[at].try_command(&["INFO", "replication"]).map(|info| info.to_string());
+            info.unwrap_or_default()
+        });
+        ids[0].contains("state=online") && ids[1].contains("master_link_status:up")
+    });
+    servers.sentinels.await_known(1);
+    healed
+}
+
+fn follow(redis: &Redis, primary: &Redis) {
+    tell(redis, &["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+}
+
+/// Does a command that must succeed.
+fn tell(redis: &Redis, command: &[&str]) {
+    let reply = redis.command(command);
+    assert!(reply.starts_with("OK"), "{command:?}: {reply}");
+}
+
+fn mongo(mongo: &Mongo, step: &Step, end: Instant) -> Instant {
+    let primary = mongo.primary();
+    match step.fault {
+        Fault::MongoKill => {
+            mongo.kill(primary);
+            wait_for(end);
+            mongo.restart(primary);
+        }
+        Fault::MongoPause => {
+            mongo.pause(primary);
+            wait_for(end);
+            mongo.resume(primary);
+        }
+        Fault::MongoStepDown => {
+            mongo.step_down();
+        }
+        _ => {
+            let killed = [primary, (primary + 1) % 3];
+            killed.iter().for_each(|member| mongo.kill(*member));
+            wait_for(end);
+            killed.iter().for_each(|member| mongo.restart(*member));
+        }
+    }
+    let healed = Instant::now();
+    mongo.await_all();
+    healed
+}
+
+fn brokers(kafka: &Kafka, step: &Step, end: Instant) -> Instant {
+    let all: Vec<usize> = (0..kafka.len()).collect();
+    let leader = kafka.leader("scores.g1", step.target % usize::from(crate::field::SHARDS));
+    match step.fault {
+        Fault::BrokerKill => {
+            kafka.kill(leader);
+            wait_for(end);
+            kafka.restart(leader);
+        }
+        Fault::BrokerPause => {
+            kafka.pause(leader);
+            wait_for(end);
+            kafka.resume(leader);
+        }
+        _ => {
+            let each = |what: fn(&Kafka, usize)| all.iter().for_each(|node| what(kafka, *node));
+            in_halts(end, || each(Kafka::pause), || each(Kafka::resume));
+        }
+    }
+    let healed = Instant::now();
+    kafka.await_all();
+    kafka.await_in_step("scores.g1");
+    // Replicas that are in step again are told to the controller within a moment.
+    wait_for(Instant::now() + Duration::from_millis(200));
+    healed
+}
