@@ -1,12 +1,12 @@
-// The board below its top, over hundreds of thousands of players: more than a browser can be tall, scrolled anywhere.
+// The board below its top, over a million players: more than a browser can be tall, scrolled anywhere.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { findings, launch, open, PHONE, playersShown, screenshot, status } from "./support/browser.mjs";
 import { Server } from "./support/server.mjs";
 import { until, untilEqual } from "./support/until.mjs";
 
-/** So many rows are 10 million pixels, and a browser gets 8. */
-const PLAYERS = 200_000;
+/** So many rows are 50 million pixels, and a browser gets 8. */
+const PLAYERS = 1_000_000;
 
 /** @type {Server} */
 let server;
