@@ -7,7 +7,7 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test chaos deny bench bench-log bench-reference web tools clean deploy undeploy logs test-deploy
+.PHONY: help run release test chaos deny fuzz bench bench-log bench-reference soak web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny
 	$(CARGO) deny --locked check bans licenses sources
 
+fuzz: ## looks for bytes that do harm to whatever reads any: MINUTES=10 for each target, or TARGET=entry alone
+	@MINUTES="$(MINUTES)" TARGET="$(TARGET)" scripts/fuzz.sh
+
 bench: release ## durable submissions, bulks and reads, beside Redis in the same run; then 5,000 subscribers
 	@scripts/tools.sh bench
 	$(CARGO) build --release --locked -p hiscore-api --example subscribers
@@ -50,6 +53,12 @@ bench-reference: release ## beside the reference design, on the same Redis and M
 	scripts/servers.sh all
 	(cd bench/reference && npm ci)
 	python3 bench/run_reference.py
+
+soak: release ## MINUTES=60 of 20 times the reference's load, MongoDB paused three times: nothing may grow, nothing be lost
+	@scripts/tools.sh bench
+	scripts/servers.sh mongo
+	(cd bench/reference && npm ci)
+	python3 bench/soak.py --minutes "$(or $(MINUTES),60)"
 
 deploy: ## all of it in Docker, on Redis and MongoDB; PROFILE=kafka (or rabbitmq) behind a log, MONITORING=1 with Grafana, SCALE="--scale ingest=3"
 	@PROFILE="$(PROFILE)" MONITORING="$(MONITORING)" scripts/deploy.sh up $(SCALE)

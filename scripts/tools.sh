@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what a task needs, installs it where it can (Debian, as root), and else says what is missing.
-# Usage: tools.sh build|test|bench|deny
+# Usage: tools.sh build|test|bench|deny|fuzz
 set -euo pipefail
 
 missing=()
@@ -43,6 +43,16 @@ deny() {
     fi
 }
 
+fuzz() {
+    build
+    from_debian c++ g++
+    # Not from Debian either; unoptimised, since it only starts what is fast.
+    if have cargo && ! cargo fuzz --version >/dev/null 2>&1; then
+        echo "installing cargo-fuzz"
+        cargo install cargo-fuzz --version '^0.13' --locked --debug --quiet
+    fi
+}
+
 # real servers, which the tests start for themselves
 servers() {
     "$(dirname "$0")/servers.sh" all || missing+=("the servers named above")
@@ -51,9 +61,10 @@ servers() {
 case "${1:-build}" in
     build) build ;;
     deny) deny ;;
+    fuzz) fuzz ;;
     test) deny; from_debian chromium chromium; from_debian curl curl; servers ;;
     bench) build; from_debian redis-server redis-server; from_debian wrk wrk; by_hand python3 "Python 3.9 or newer" ;;
-    *) echo "usage: $0 build|test|bench|deny" >&2; exit 2 ;;
+    *) echo "usage: $0 build|test|bench|deny|fuzz" >&2; exit 2 ;;
 esac
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -4,6 +4,8 @@
 
 mod engine;
 mod fan_out;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod gate;
 mod http;
 mod limits;

@@ -13,6 +13,9 @@ use crate::{Stamp, SubmissionId};
 /// How many submissions a window holds unless configured otherwise.
 pub const DEFAULT_LENGTH: usize = 32;
 
+/// The latest time that an id can have in it: UUIDv7 and ULID have 48 bits for it, so every tier has room for it.
+pub const LATEST_TIME_MS: u64 = (1 << 48) - 1;
+
 /// An idempotency key as the window keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubmissionKey {

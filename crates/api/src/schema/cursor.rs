@@ -101,7 +101,7 @@ impl Cursors {
         Some(mac)
     }
 
-    fn seal(&self, kind: &[u8], scope: &str, mut body: Vec<u8>) -> String {
+    pub(crate) fn seal(&self, kind: &[u8], scope: &str, mut body: Vec<u8>) -> String {
         let Some(mac) = self.mac(kind, scope, &body) else { return String::new() };
         let seal = mac.finalize().into_bytes();
         body.extend(&seal[..SEAL_BYTES]);

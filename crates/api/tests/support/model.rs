@@ -53,6 +53,12 @@ impl Default for Model {
 }
 
 impl Model {
+    /// As new, for whoever cannot build a server for every case.
+    pub fn clear(&self) {
+        *self.state.lock() = State::default();
+        self.changed.send_replace(0);
+    }
+
     pub fn warming() -> Self {
         Self { rank_state: RankState::Warming, ..Self::default() }
     }

@@ -1,6 +1,6 @@
 //! Between the lines of an export and what they say: boards and records, every value checked by its own rules.
 
-use hiscore_score::window::Entry;
+use hiscore_score::window::{Entry, LATEST_TIME_MS};
 use hiscore_score::{
     Leaderboard, LeaderboardId, Live, Metadata, Operator, PlayerId, Position, Record, RecordKey, Rules,
     Score, Season, SortOrder, Stamp, SubmissionKey, Window,
@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::lines::{
     BoardLine, BoardStamps, OperatorName, OrderName, RecordLine, RecordStamps, SubmissionLine, WindowLine,
 };
+
+/// What every tier counts exactly.
+const MOST_SUBMISSIONS: u64 = 1 << 53;
 
 /// The line of a board.
 pub(super) fn board_line(id: &LeaderboardId, board: &Leaderboard) -> BoardLine {
@@ -121,7 +124,9 @@ pub(super) fn record(line: RecordLine, length: usize) -> Result<(RecordKey, Reco
             metadata: { line.metadata_json.or_else(|| line.metadata.map(|value| value.to_string())) }
                 .map_or(Ok(None), |text| Metadata::from_stored(&text))
                 .map_err(|error| format!("metadata: {error}"))?,
-            num_score,
+            num_score: Some(num_score)
+                .filter(|count| *count <= MOST_SUBMISSIONS)
+                .ok_or_else(|| format!("numScore: must be at most {MOST_SUBMISSIONS}"))?,
             created: stamp(created)?,
             reached: stamp(reached)?,
         }),
@@ -147,11 +152,17 @@ fn window(line: WindowLine, length: usize) -> Result<Window, String> {
     let entry = |line: SubmissionLine| {
         let id = unhex(&line.id).ok_or("window: an id has 32 hexadecimal digits")?;
         let body = unhex(&line.body).ok_or("window: a body has 16 hexadecimal digits")?;
-        let key = SubmissionKey { id, body: u64::from_be_bytes(body), time_ms: line.time };
+        let time_ms = line.time.map(time).transpose()?;
+        let key = SubmissionKey { id, body: u64::from_be_bytes(body), time_ms };
         Ok::<_, String>(Entry { stamp: stamp(line.at)?, key })
     };
     let entries: Result<Vec<Entry>, String> = line.submissions.into_iter().map(entry).collect();
-    Ok(Window::from_parts(entries?, line.horizon, length))
+    Ok(Window::from_parts(entries?, time(line.horizon)?, length))
+}
+
+fn time(ms: u64) -> Result<u64, String> {
+    let fits = ms <= LATEST_TIME_MS;
+    fits.then_some(ms).ok_or_else(|| format!("window: a time must be at most {LATEST_TIME_MS}"))
 }
 
 fn stamp(raw: u64) -> Result<Stamp, String> {

@@ -21,6 +21,8 @@ pub(crate) mod convert;
 pub mod database;
 pub mod export;
 mod folder;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod import;
 mod lines;
 pub(crate) mod place;

@@ -50,7 +50,7 @@ fn record(random: &mut Random, length: usize) -> Record {
         subscore: score(random),
         metadata: (!random.one_in(3))
             .then(|| Metadata::from_stored(METADATA[random.below(7) as usize]).unwrap().unwrap()),
-        num_score: random.any(),
+        num_score: random.below(1 << 53),
         created: stamp(random),
         reached: stamp(random),
     });

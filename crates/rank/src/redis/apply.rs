@@ -127,7 +127,7 @@ impl RedisRanks {
     }
 }
 
-fn take_verdict(fields: &mut Fields) -> Result<Verdict, Garbled> {
+pub(super) fn take_verdict(fields: &mut Fields) -> Result<Verdict, Garbled> {
     let bytes = fields.bytes()?;
     let mut take = Take(&bytes);
     let (number, index) = (take.u56()?, take.u16()?);

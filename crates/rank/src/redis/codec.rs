@@ -87,15 +87,22 @@ impl<'a> Take<'a> {
         Ok(u32::from_be_bytes(self.array()?))
     }
 
-    pub(super) fn u56(&mut self) -> Result<u64, Garbled> {
+    fn seven(&mut self) -> Result<u64, Garbled> {
         let mut eight = [0; 8];
         eight[1..].copy_from_slice(self.bytes(7)?);
         Ok(u64::from_be_bytes(eight))
     }
 
+    /// A number that Lua has exactly.
+    pub(super) fn u56(&mut self) -> Result<u64, Garbled> {
+        self.seven().and_then(|number| {
+            if number <= MOST { Ok(number) } else { Err(Garbled("a number is beyond 2^53")) }
+        })
+    }
+
     pub(super) fn i56(&mut self) -> Result<i64, Garbled> {
         // Up by a byte and down again, which brings the sign along.
-        Ok(((self.u56()? << 8) as i64) >> 8)
+        Ok(((self.seven()? << 8) as i64) >> 8)
     }
 
     pub(super) fn rest(&mut self) -> &'a [u8] {

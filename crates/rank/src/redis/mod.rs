@@ -36,6 +36,8 @@ pub mod calls;
 mod channel;
 mod codec;
 mod connect;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod hub;
 mod lane;
 mod library;

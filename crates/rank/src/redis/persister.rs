@@ -147,7 +147,7 @@ impl RedisRanks {
         most_rows: usize,
         most_bytes: usize,
     ) -> Result<Option<Claim>, CallError> {
-        let mut fields = self
+        let fields = self
             .ask("claim", shard, |command| {
                 command
                     .arg(holder)
@@ -156,31 +156,7 @@ impl RedisRanks {
                     .arg(most_bytes.min(1 << 40));
             })
             .await?;
-        let mut claim = Claim {
-            epoch: fields.number()?,
-            persisted: fields.number()?,
-            watermark: fields.number()?,
-            stamp: stamp(fields.number()?)?,
-            more: fields.signed()? == 1,
-            number: fields.number()?,
-            ..Claim::default()
-        };
-        claim.place = take_place(&fields.text()?, &fields.text()?)?;
-        while !fields.is_empty() {
-            let first = fields.number()?;
-            let (mark, packed) = (fields.bytes()?, fields.bytes()?);
-            match take_mark(&mark)? {
-                Mark::Row(key) => {
-                    claim.rows.push((first, key, take_record(&packed, self.hub.options.window)?));
-                }
-                Mark::Board(id) => {
-                    let (leaderboard, position) = take_board(&packed)?;
-                    claim.boards.push((first, BoardMark(mark), BoardState { id, leaderboard, position }));
-                }
-            }
-        }
-        let is_news = claim.place.is_some() && claim.watermark > claim.persisted;
-        Ok((is_news || !claim.rows.is_empty() || !claim.boards.is_empty()).then_some(claim))
+        Ok(take_claim(fields, self.hub.options.window)?)
     }
 
     /// Lets go of what the store confirmed: only what is still in flight with exactly that first sequence, and only if the
@@ -235,6 +211,35 @@ pub(super) fn millis(time: Duration) -> u64 {
 
 fn stamp(raw: u64) -> Result<Stamp, Garbled> {
     Stamp::from_raw(raw).ok_or(Garbled("a stamp is beyond 53 bits"))
+}
+
+/// A claim; `None` if there is nothing in it. `window` is the length of windows.
+pub(super) fn take_claim(mut fields: Fields, window: usize) -> Result<Option<Claim>, Garbled> {
+    let mut claim = Claim {
+        epoch: fields.number()?,
+        persisted: fields.number()?,
+        watermark: fields.number()?,
+        stamp: stamp(fields.number()?)?,
+        more: fields.signed()? == 1,
+        number: fields.number()?,
+        ..Claim::default()
+    };
+    claim.place = take_place(&fields.text()?, &fields.text()?)?;
+    while !fields.is_empty() {
+        let first = fields.number()?;
+        let (mark, packed) = (fields.bytes()?, fields.bytes()?);
+        match take_mark(&mark)? {
+            Mark::Row(key) => {
+                claim.rows.push((first, key, take_record(&packed, window)?));
+            }
+            Mark::Board(id) => {
+                let (leaderboard, position) = take_board(&packed)?;
+                claim.boards.push((first, BoardMark(mark), BoardState { id, leaderboard, position }));
+            }
+        }
+    }
+    let is_news = claim.place.is_some() && claim.watermark > claim.persisted;
+    Ok((is_news || !claim.rows.is_empty() || !claim.boards.is_empty()).then_some(claim))
 }
 
 /// A look, and the replication id.

@@ -58,27 +58,7 @@ impl RedisRanks {
         let mut command = self.hub.command("page", shard, true);
         command.arg(id.as_str()).arg(version.unwrap_or(0));
         put_query(&mut command, query);
-        let mut fields = self.read_fields(shard, command).await?;
-        match fields.bytes()?.as_slice() {
-            b"OK" => {}
-            b"NOBOARD" => return Err(ReadError::NoBoard),
-            b"NOSEASON" => return Err(ReadError::NoSeason(take_board(&fields.bytes()?)?.0)),
-            _ => return Err(ReadError::Fenced { shard }),
-        }
-        let (leaderboard, _) = take_board(&fields.bytes()?)?;
-        let version = fields.number()?;
-        let (total, revision) = (fields.number()?, fields.number()?);
-        let board = BoardView { leaderboard, total, revision, warming: fields.signed()? == 1 };
-        let mut rows = Vec::new();
-        while !fields.is_empty() {
-            let rank = fields.number()?;
-            let player = player_id(&fields.bytes()?)?;
-            let record = take_record(&fields.bytes()?, self.hub.options.window)?;
-            let live = record.live.as_ref().ok_or(Garbled("a tombstone is in the order"))?;
-            let standing = live.standing(&leaderboard.rules);
-            rows.push((Placed { rank, player, standing }, record));
-        }
-        Ok(PageView { board, version, rows })
+        take_page(self.read_fields(shard, command).await?, shard, self.hub.options.window)
     }
 
     /// Reads change nothing, so one that broke is asked once more.
@@ -132,6 +112,30 @@ pub(super) fn take_boards(
         boards.push((id, leaderboard, position));
     }
     Ok(boards)
+}
+
+/// The rows of a page, or why there are none. `window` is the length of windows.
+pub(super) fn take_page(mut fields: Fields, shard: u16, window: usize) -> Result<PageView, ReadError> {
+    match fields.bytes()?.as_slice() {
+        b"OK" => {}
+        b"NOBOARD" => return Err(ReadError::NoBoard),
+        b"NOSEASON" => return Err(ReadError::NoSeason(take_board(&fields.bytes()?)?.0)),
+        _ => return Err(ReadError::Fenced { shard }),
+    }
+    let (leaderboard, _) = take_board(&fields.bytes()?)?;
+    let version = fields.number()?;
+    let (total, revision) = (fields.number()?, fields.number()?);
+    let board = BoardView { leaderboard, total, revision, warming: fields.signed()? == 1 };
+    let mut rows = Vec::new();
+    while !fields.is_empty() {
+        let rank = fields.number()?;
+        let player = player_id(&fields.bytes()?)?;
+        let record = take_record(&fields.bytes()?, window)?;
+        let live = record.live.as_ref().ok_or(Garbled("a tombstone is in the order"))?;
+        let standing = live.standing(&leaderboard.rules);
+        rows.push((Placed { rank, player, standing }, record));
+    }
+    Ok(PageView { board, version, rows })
 }
 
 fn put_query(command: &mut Cmd, query: &Query) {

@@ -155,7 +155,7 @@ impl Resolver {
     }
 }
 
-fn host_of(answer: &Value) -> Option<Host> {
+pub(super) fn host_of(answer: &Value) -> Option<Host> {
     let Value::Array(fields) = answer else { return None };
     let [Value::BulkString(name), Value::BulkString(port), ..] = fields.as_slice() else { return None };
     let port = std::str::from_utf8(port).ok()?.parse().ok()?;
@@ -163,7 +163,7 @@ fn host_of(answer: &Value) -> Option<Host> {
 }
 
 /// First and last slot, and the primary. A node that does not know its own name leaves it out: it is the one that was asked.
-fn slot_ranges(answer: &Value, asked: &Host) -> Vec<(u16, u16, Host)> {
+pub(super) fn slot_ranges(answer: &Value, asked: &Host) -> Vec<(u16, u16, Host)> {
     let Value::Array(ranges) = answer else { return Vec::new() };
     let range = |range: &Value| {
         let Value::Array(fields) = range else { return None };

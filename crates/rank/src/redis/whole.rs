@@ -50,7 +50,7 @@ impl RedisRanks {
 }
 
 /// The primaries in an answer to `CLUSTER NODES` but the one that gave it and those that are known to be gone.
-fn other_primaries(nodes: &str) -> HashSet<Host> {
+pub(super) fn other_primaries(nodes: &str) -> HashSet<Host> {
     let primary = |line: &str| {
         let mut fields = line.split(' ').skip(1);
         let (address, flags) = (fields.next()?, fields.next()?);

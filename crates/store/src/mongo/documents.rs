@@ -109,7 +109,7 @@ fn window(window: &Window) -> Read<RawDocumentBuf> {
     Ok(rawdoc! { "submissions": submissions, "horizon": horizon })
 }
 
-fn binary(bytes: &[u8]) -> Binary {
+pub(super) fn binary(bytes: &[u8]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }
 

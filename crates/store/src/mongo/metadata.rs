@@ -36,7 +36,7 @@ pub(super) fn to_text(value: RawBsonRef<'_>) -> Option<String> {
     Some(out)
 }
 
-fn to_bson(value: &Value) -> Option<RawBson> {
+pub(super) fn to_bson(value: &Value) -> Option<RawBson> {
     Some(match value {
         Value::Null => RawBson::Null,
         Value::Bool(value) => RawBson::Boolean(*value),

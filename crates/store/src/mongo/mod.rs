@@ -49,6 +49,8 @@
 mod bulk;
 mod documents;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod indexes;
 mod link;
 mod metadata;

@@ -9,6 +9,8 @@
 //! board's directions.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod keys;
 mod reads;
 mod writes;
