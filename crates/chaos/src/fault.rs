@@ -60,6 +60,8 @@ pub(crate) enum Tier {
     Mongo,
     Brokers,
     Disk,
+    /// One server of every tier together, and the processes beside them.
+    Zone,
 }
 
 /// From when on it counts how long writes take to be back.
@@ -107,6 +109,9 @@ pub(crate) enum Fault {
     BrokerKill,
     BrokerPause,
     BrokersSlow,
+    ZoneCut,
+    ZoneSplit,
+    ZonesSlow,
 }
 
 /// What there is to know of a kind of fault.
@@ -172,6 +177,9 @@ faults! {
     MongoNoQuorum "mongo-no-quorum", Mongo, SERVERS, (4_000, 8_000), Healed, Persisted, ELECTION + USUAL + 8_000;
     BrokerKill "broker-kill", Brokers, LOGGED, (3_000, 6_000), Begun, Acked, 5_000 + 6_000;
     BrokerPause "broker-pause", Brokers, LOGGED, (2_000, 6_000), Healed, Acked, 5_000;
+    ZoneCut "zone-cut", Zone, SERVERS, (4_000, 8_000), Begun, Persisted, ELECTION + USUAL + MONGO_LISTENS;
+    ZoneSplit "zone-split", Zone, SERVERS, (4_000, 8_000), Begun, Persisted, DOWN_AFTER + USUAL + LEASE;
+    ZonesSlow "zones-slow", Zone, SERVERS, (2_000, 5_000), Healed, Persisted, LEASE + USUAL;
     BrokersSlow "brokers-slow", Brokers, LOGGED, (2_000, 4_000), Healed, Acked, 5_000;
 }
 
@@ -187,6 +195,14 @@ impl Fault {
 
     pub(crate) fn name(self) -> &'static str {
         self.about().name
+    }
+}
+
+impl Tier {
+    /// Whether faults of both may happen at once.
+    pub(crate) fn goes_with(self, other: Self) -> bool {
+        let all = self == Self::Zone || other == Self::Zone;
+        self != other && (!all || self == Self::Link || other == Self::Link)
     }
 }
 

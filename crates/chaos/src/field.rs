@@ -1,14 +1,15 @@
 //! A deployment as it is run: real servers, our own processes, and a proxy between the games and each that takes submissions.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use hiscore_faults::SmallDisk;
-use hiscore_faults::servers::{Kafka, Mongo, Proxy, Redis, Sentinels};
+use hiscore_faults::servers::{Host, Kafka, Mongo, Proxy, Redis, Sentinels};
 use tempfile::TempDir;
 
 use crate::fault::{LEASE, Profile};
 use crate::ours::Ours;
+use crate::zones::{ZONES, Zones};
 
 /// Few, so that every board's shard is played on.
 pub(crate) const SHARDS: u16 = 4;
@@ -25,6 +26,8 @@ pub(crate) struct Field {
     pub(crate) links: Vec<Proxy>,
     pub(crate) ours: Vec<Ours>,
     pub(crate) servers: Option<Servers>,
+    /// `Err`: why everything is on one host.
+    pub(crate) zones: Result<Zones, String>,
     /// `Err`: why there is none.
     pub(crate) disk: Result<SmallDisk, String>,
     _folder: TempDir,
@@ -40,16 +43,17 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    fn start(brokers: usize) -> Self {
+    /// Of each tier the first server is on the first host, and so on.
+    fn start(hosts: &[Host; ZONES], brokers: usize) -> Self {
         let (redis, mongo, kafka) = std::thread::scope(|scope| {
-            let mongo = scope.spawn(|| Mongo::start(3));
-            let kafka = scope.spawn(|| (brokers > 0).then(|| Kafka::start(brokers)));
-            let primary = Redis::start();
-            let replica = Redis::replica_of(&primary);
+            let mongo = scope.spawn(|| Mongo::on(hosts, &[]));
+            let kafka = scope.spawn(|| (brokers > 0).then(|| Kafka::on(&hosts[..brokers], "")));
+            let primary = Redis::on(&hosts[0], &[]);
+            let replica = Redis::replica_on(&hosts[1], &primary, &[]);
             let joined = "a server did not start; see above";
             ([primary, replica], mongo.join().expect(joined), kafka.join().expect(joined))
         });
-        let sentinels = Sentinels::start("scores", &redis[0], 3, 2);
+        let sentinels = Sentinels::on(hosts, "scores", &redis[0], 2);
         Self { sentinels, redis, mongo, kafka }
     }
 
@@ -78,12 +82,20 @@ impl Field {
     /// When a part of it does not start.
     pub(crate) fn start(profile: Profile, binary: &Path, brokers: usize) -> Self {
         let folder = tempfile::Builder::new().prefix("hiscore-chaos-").tempdir().expect("a folder");
-        let (disk, servers) = match profile {
-            Profile::Embedded => (SmallDisk::mount(folder.path(), DISK), None),
-            Profile::Direct => (Err("only the embedded profile has one".to_owned()), Some(Servers::start(0))),
-            Profile::Logged => {
-                (Err("only the embedded profile has one".to_owned()), Some(Servers::start(brokers)))
-            }
+        let none = || "this profile has none".to_owned();
+        let (disk, zones) = match profile {
+            Profile::Embedded => (SmallDisk::mount(folder.path(), DISK), Err(none())),
+            Profile::Direct | Profile::Logged => (Err(none()), Zones::make()),
+        };
+        let place = |at: usize| match &zones {
+            Ok(zones) => (zones.host(at), zones.talk(at)),
+            Err(_) => (Host::here(), Ipv4Addr::LOCALHOST),
+        };
+        let hosts = std::array::from_fn(|at| place(at).0);
+        let servers = match profile {
+            Profile::Embedded => None,
+            Profile::Direct => Some(Servers::start(&hosts, 0)),
+            Profile::Logged => Some(Servers::start(&hosts, brokers)),
         };
         let arguments = match &servers {
             None => embedded(&folder.path().join("data")),
@@ -96,16 +108,17 @@ impl Field {
             }
             all
         };
-        let ours: Vec<Ours> = profile
-            .processes()
-            .iter()
-            .map(|(name, roles)| Ours::new(name, roles, &with_roles(roles)))
-            .collect();
+        let of = |(at, (name, roles)): (usize, &(&'static str, &'static str))| {
+            // One of each pair in the zone of each Redis.
+            let (host, ip) = place(at % 2);
+            Ours::new(name, roles, host, ip, &with_roles(roles))
+        };
+        let ours: Vec<Ours> = profile.processes().iter().enumerate().map(of).collect();
         ours.iter().for_each(|one| one.start(binary, 0));
         ours.iter().for_each(Ours::await_ready);
         let takes = |one: &&Ours| matches!(one.roles, "all" | "ingest");
         let links = ours.iter().filter(takes).map(|one| Proxy::start(one.address)).collect();
-        Self { profile, binary: binary.to_owned(), links, ours, servers, disk, _folder: folder }
+        Self { profile, binary: binary.to_owned(), links, ours, servers, zones, disk, _folder: folder }
     }
 
     /// Where the games send what they submit.
@@ -156,6 +169,8 @@ fn remote(servers: &Servers) -> Vec<String> {
         ["--ack-timeout", "3s"],
         ["--mongodb-timeout", "2s"],
     ]);
+    // The addresses of zones are nobody else's.
+    arguments.push("--insecure-no-auth".to_owned());
     if let Some(kafka) = &servers.kafka {
         arguments.extend(["--log-url".to_owned(), kafka.url("scores")]);
     }

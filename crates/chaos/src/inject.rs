@@ -87,6 +87,10 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
             wait_for(end);
             disk.release();
         }
+        Fault::ZoneCut | Fault::ZoneSplit | Fault::ZonesSlow => {
+            let zones = field.zones.as_ref().map_err(Clone::clone)?;
+            return Ok(crate::tiers::break_zone(field.servers(), zones, step, end));
+        }
         _ => return Ok(crate::tiers::break_server(field.servers(), step, end)),
     }
     let healed = Instant::now();

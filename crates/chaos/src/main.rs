@@ -1,7 +1,7 @@
 //! The nemesis: plays against real deployments of the shipped binary while it breaks them, and checks every answer.
 //!
 //! A seed and a profile give a [`schedule`] of [`fault`]s, always the same. [`field`] is the deployment, [`ours`] our own
-//! processes in it; [`inject`] and [`tiers`] do and undo a fault. [`games`] send what [`workload`] says, [`recorder`] writes down what they
+//! processes in it; [`zones`] what cuts parts of it off; [`inject`] and [`tiers`] do and undo a fault. [`games`] send what [`workload`] says, [`recorder`] writes down what they
 //! see, [`recovery`] how soon writes were back, and [`finish`] hands all of it to the checker of `hiscore_faults::history`.
 //! For development only: nothing of it is in the product.
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends a run, and is said")]
@@ -20,6 +20,7 @@ mod schedule;
 mod summary;
 mod tiers;
 mod workload;
+mod zones;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -67,6 +68,9 @@ fn nemesis(options: &Options) -> Result<usize, String> {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).map_err(|error| format!("file handles: {error}"))?;
     let begun = Instant::now();
+    if let Err(why) = if options.print { Ok(()) } else { zones::alone() } {
+        say(&format!("*** no network namespaces here ({why}): whatever cuts zones off is SKIPPED ***"));
+    }
     let mut summary = Summary::new(options.factor);
     for schedule in schedules(options)? {
         let over = options.minutes.is_some_and(|minutes| begun.elapsed().as_secs_f64() > minutes * 60.0);

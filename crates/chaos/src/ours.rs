@@ -2,11 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hiscore_faults::process::command;
-use hiscore_faults::servers::free_port;
-use hiscore_faults::wait::until;
+use hiscore_faults::process::command_on;
+use hiscore_faults::servers::{Host, free_port};
+use hiscore_faults::wait::{pause, until};
 use hiscore_faults::{Client, Process};
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -20,6 +20,7 @@ pub(crate) struct Ours {
     pub(crate) name: &'static str,
     pub(crate) roles: &'static str,
     pub(crate) address: SocketAddr,
+    host: Host,
     arguments: Vec<String>,
     state: Mutex<State>,
 }
@@ -31,12 +32,18 @@ struct State {
 }
 
 impl Ours {
-    /// One that is to run `binary` with these arguments, at a free port. It is not started yet.
-    pub(crate) fn new(name: &'static str, roles: &'static str, arguments: &[String]) -> Self {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+    /// One that is to run `binary` with these arguments on a host, and listen at a free port of `ip`. It is not started yet.
+    pub(crate) fn new(
+        name: &'static str,
+        roles: &'static str,
+        host: Host,
+        ip: Ipv4Addr,
+        arguments: &[String],
+    ) -> Self {
+        let address = SocketAddr::from((ip, free_port()));
         let mut all = vec!["--listen".to_owned(), address.to_string()];
         all.extend_from_slice(arguments);
-        Self { name, roles, address, arguments: all, state: Mutex::default() }
+        Self { name, roles, address, host, arguments: all, state: Mutex::default() }
     }
 
     /// Starts it and waits until it listens; `ahead`: by how many seconds its clock is wrong.
@@ -45,20 +52,22 @@ impl Ours {
     /// When it ends instead.
     pub(crate) fn start(&self, binary: &Path, ahead: i64) {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let process = until(&format!("{} to start", self.name), PATIENCE, || {
-            let mut command = command(binary, &arguments);
+        let deadline = Instant::now() + PATIENCE;
+        let process = loop {
+            let mut command = command_on(&self.host, binary, &arguments);
             if ahead != 0 {
                 command.env("HISCORE_CLOCK_AHEAD", ahead.to_string());
             }
             match Process::try_start(command) {
-                Ok(process) => Some(process),
+                Ok(process) => break process,
                 // Its port may still be in use by connections of the one before; or a tier is away, and it says so.
                 Err(ended) => {
+                    assert!(Instant::now() < deadline, "{} does not start: {}", self.name, ended.said);
                     self.state.lock().said.push_str(&ended.said);
-                    None
+                    pause();
                 }
             }
-        });
+        };
         self.state.lock().process = Some(process);
     }
 

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::field::Servers;
 use crate::inject::{await_that, in_halts, wait_for};
 use crate::schedule::Step;
+use crate::zones::Zones;
 
 /// Breaks a server until `end`, mends it, and waits until its tier is whole again, so that the next fault of it is again the
 /// loss of one. When it was healed.
@@ -81,6 +82,42 @@ fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
             Instant::now()
         }
     };
+    await_redis(servers);
+    healed
+}
+
+/// Cuts off the zone that the Redis primary is in, with a member of MongoDB, a broker, and processes of ours.
+pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Instant) -> Instant {
+    let zone = servers.primary();
+    match step.fault {
+        Fault::ZoneCut => {
+            zones.cut(zone);
+            wait_for(end);
+            zones.join(zone);
+        }
+        Fault::ZoneSplit => {
+            // MongoDB and the brokers can be reached from both sides: so can a persister of the one that was given up.
+            let sentinels = (0..3).map(|at| servers.sentinels.address(at).port());
+            let redis = servers.redis.iter().map(|redis| redis.address().port());
+            zones.split(zone, &sentinels.chain(redis).collect::<Vec<_>>());
+            wait_for(end);
+            zones.unite(zone);
+        }
+        _ => {
+            zones.slow();
+            wait_for(end);
+            zones.quicken();
+        }
+    }
+    let healed = Instant::now();
+    servers.mongo.await_all();
+    servers.kafka.iter().for_each(await_brokers);
+    await_redis(servers);
+    healed
+}
+
+/// Waits until there is a primary, and a replica in step with it.
+fn await_redis(servers: &Servers) {
     await_that("Redis to be whole again", || {
         let at = servers.primary();
         let ids = [at, 1 - at].map(|at| {
@@ -90,7 +127,6 @@ fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
         ids[0].contains("state=online") && ids[1].contains("master_link_status:up")
     });
     servers.sentinels.await_known(1);
-    healed
 }
 
 fn follow(redis: &Redis, primary: &Redis) {
@@ -151,9 +187,13 @@ fn brokers(kafka: &Kafka, step: &Step, end: Instant) -> Instant {
         }
     }
     let healed = Instant::now();
+    await_brokers(kafka);
+    healed
+}
+
+fn await_brokers(kafka: &Kafka) {
     kafka.await_all();
     kafka.await_in_step("scores.g1");
     // Replicas that are in step again are told to the controller within a moment.
     wait_for(Instant::now() + Duration::from_millis(200));
-    healed
 }

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::client::Client;
+use crate::servers::Host;
 use crate::wait::until;
 
 /// For a start in the debug profile on a busy machine, or an end of it.
@@ -183,7 +184,12 @@ fn eprintln_lines<'a>(lines: impl Iterator<Item = &'a str>) {
 
 /// `binary serve` with `arguments`, and nothing of this process's environment that could change what it does.
 pub fn command(binary: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary);
+    command_on(&Host::here(), binary, arguments)
+}
+
+/// The same somewhere.
+pub fn command_on(host: &Host, binary: &Path, arguments: &[&str]) -> Command {
+    let mut command = host.command(binary);
     command.arg("serve").args(arguments).env_clear().current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::host::Host;
 use crate::wait::until;
 
 /// For a start, or anything else that a server does by itself, on a busy machine.
@@ -55,6 +56,7 @@ fn seconds() -> u32 {
 /// A server's process, or where it was.
 #[derive(Debug)]
 pub(super) struct Daemon {
+    host: Host,
     binary: PathBuf,
     arguments: Vec<String>,
     port: u16,
@@ -73,10 +75,21 @@ impl Daemon {
         arguments: impl Fn(u16, &Path) -> Vec<String>,
         ready: impl Fn(u16, u32) -> bool,
     ) -> Self {
+        Self::start_on(&Host::here(), binary, arguments, ready)
+    }
+
+    /// Starts it somewhere.
+    pub(super) fn start_on(
+        host: &Host,
+        binary: &Path,
+        arguments: impl Fn(u16, &Path) -> Vec<String>,
+        ready: impl Fn(u16, u32) -> bool,
+    ) -> Self {
         for _ in 0..ATTEMPTS {
             let folder = tempfile::Builder::new().prefix("hiscore-server-").tempdir().expect("a folder");
             let port = free_port();
             let daemon = Self {
+                host: host.clone(),
                 binary: binary.to_owned(),
                 arguments: arguments(port, folder.path()),
                 port,
@@ -110,7 +123,9 @@ impl Daemon {
 
     fn spawn(&self) {
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log file");
-        let child = Command::new(&self.binary)
+        let child = self
+            .host
+            .command(&self.binary)
             .args(&self.arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -133,6 +148,11 @@ impl Daemon {
     /// Where it listens, and did before it was killed.
     pub(super) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where that is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.host.at(self.port)
     }
 
     /// Where its files are.

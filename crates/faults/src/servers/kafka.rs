@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::daemon::{Daemon, PATIENCE, free_port, local};
+use super::daemon::{Daemon, PATIENCE, free_port};
+use super::host::Host;
 use super::kafka_wire;
 use crate::wait::until;
 
@@ -44,14 +45,24 @@ impl Kafka {
 
     /// Starts them with more lines in their `server.properties`; a later line counts.
     pub fn with(nodes: usize, settings: &str) -> Self {
+        Self::on(&vec![Host::here(); nodes], settings)
+    }
+
+    /// Starts one on each of 1 or 3 hosts.
+    pub fn on(hosts: &[Host], settings: &str) -> Self {
+        let nodes = hosts.len();
         let controllers: Vec<u16> = (0..nodes).map(|_| free_port()).collect();
-        let voters: Vec<String> =
-            controllers.iter().enumerate().map(|(node, port)| format!("{node}@127.0.0.1:{port}")).collect();
+        let voters: Vec<String> = controllers
+            .iter()
+            .enumerate()
+            .map(|(node, port)| format!("{node}@{}", hosts[node].at(*port)))
+            .collect();
         let start = |node: usize| {
-            let controller = controllers[node];
+            let (host, controller) = (&hosts[node], controllers[node]);
             let arguments = |port: u16, folder: &Path| {
                 let file = folder.join("server.properties");
-                let fixed = properties(node, nodes, port, controller, &voters.join(","), folder);
+                let fixed =
+                    properties(node, nodes, [host.at(port), host.at(controller)], &voters.join(","), folder);
                 std::fs::write(&file, fixed + settings).expect("the settings can be written");
                 let file = file.to_string_lossy().into_owned();
                 format_storage(folder, &file);
@@ -61,8 +72,8 @@ impl Kafka {
             };
             let binary = super::on_path("java").expect("no java; run scripts/servers.sh");
             // No broker answers before there is a majority of controllers.
-            Daemon::start(&binary, arguments, |_, _| {
-                TcpStream::connect_timeout(&local(controller), SHORT).is_ok()
+            Daemon::start_on(host, &binary, arguments, |_, _| {
+                TcpStream::connect_timeout(&host.at(controller), SHORT).is_ok()
             })
         };
         let kafka = Self { nodes: (0..nodes).map(start).collect() };
@@ -89,7 +100,7 @@ impl Kafka {
 
     /// Where a node listens.
     pub fn address(&self, node: usize) -> SocketAddr {
-        local(self.nodes[node].port())
+        self.nodes[node].address()
     }
 
     /// Waits until every running node answers and knows of as many brokers as run.
@@ -162,7 +173,7 @@ impl Kafka {
 
     /// Starts a node again after [`Kafka::kill`], with the port and the folder that it had, and waits until it answers.
     pub fn restart(&self, node: usize) {
-        let answers = |port: u16, _| kafka_wire::metadata(local(port), None, SHORT).is_ok();
+        let answers = |_, _| kafka_wire::metadata(self.address(node), None, SHORT).is_ok();
         self.nodes[node].restart(answers);
     }
 
@@ -225,13 +236,19 @@ fn format_storage(folder: &Path, file: &str) {
     );
 }
 
-fn properties(node: usize, nodes: usize, port: u16, controller: u16, voters: &str, folder: &Path) -> String {
+fn properties(
+    node: usize,
+    nodes: usize,
+    [broker, controller]: [SocketAddr; 2],
+    voters: &str,
+    folder: &Path,
+) -> String {
     let in_step = nodes.div_ceil(2);
     format!(
         "process.roles=broker,controller\n\
          node.id={node}\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+         listeners=PLAINTEXT://{broker},CONTROLLER://{controller}\n\
+         advertised.listeners=PLAINTEXT://{broker}\n\
          controller.listener.names=CONTROLLER\n\
          listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
          controller.quorum.voters={voters}\n\

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use bson::{Bson, Document, doc};
 
-use super::daemon::{Daemon, PATIENCE, local};
+use super::daemon::{Daemon, PATIENCE};
+use super::host::Host;
 use super::op_msg;
 use crate::wait::until;
 
@@ -42,8 +43,13 @@ impl Mongo {
 
     /// Starts them with more arguments.
     pub fn with(members: usize, arguments: &[&str]) -> Self {
+        Self::on(&vec![Host::here(); members], arguments)
+    }
+
+    /// Starts one on each of these hosts.
+    pub fn on(hosts: &[Host], arguments: &[&str]) -> Self {
         let binary = super::mongod().expect("no mongod; run scripts/servers.sh");
-        let members = (0..members).map(|_| start(&binary, arguments)).collect();
+        let members = hosts.iter().map(|host| start(host, &binary, arguments)).collect();
         let set = Self { members };
         set.initiate();
         set.await_all();
@@ -82,7 +88,7 @@ impl Mongo {
 
     /// Where a member listens.
     pub fn address(&self, member: usize) -> SocketAddr {
-        local(self.members[member].port())
+        self.members[member].address()
     }
 
     /// Which member is the primary. Waits until there is one.
@@ -181,7 +187,7 @@ impl Mongo {
     /// Starts a member again after [`Mongo::kill`], with the port and the folder that it had. It answers then, but it
     /// may take a while to be in step: see [`Mongo::await_all`].
     pub fn restart(&self, member: usize) {
-        self.members[member].restart(answers);
+        self.members[member].restart(|_, id| answers(self.address(member), id));
     }
 
     /// Whether a member's process is there, paused or not.
@@ -205,11 +211,11 @@ impl Mongo {
     }
 }
 
-fn start(binary: &Path, more: &[&str]) -> Daemon {
+fn start(host: &Host, binary: &Path, more: &[&str]) -> Daemon {
     let arguments = |port: u16, folder: &Path| {
-        let port = port.to_string();
+        let (ip, port) = (host.address().to_string(), port.to_string());
         let folder = folder.to_string_lossy();
-        let mut arguments = vec!["--dbpath", &folder, "--port", &port, "--bind_ip", "127.0.0.1"];
+        let mut arguments = vec!["--dbpath", &folder, "--port", &port, "--bind_ip", &ip];
         arguments.extend(["--replSet", NAME, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
         arguments.extend(["--oplogSize", "64", "--setParameter", "enableTestCommands=1"]);
         arguments.extend(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
@@ -218,12 +224,12 @@ fn start(binary: &Path, more: &[&str]) -> Daemon {
         arguments.extend(more);
         arguments.into_iter().map(str::to_owned).collect()
     };
-    Daemon::start(binary, arguments, answers)
+    Daemon::start_on(host, binary, arguments, |port, id| answers(host.at(port), id))
 }
 
-/// Whether process `id` answers at `port`.
-fn answers(port: u16, id: u32) -> bool {
-    let status = op_msg::call(local(port), doc! { "serverStatus": 1 }, SHORT);
+/// Whether process `id` answers at `address`.
+fn answers(address: SocketAddr, id: u32) -> bool {
+    let status = op_msg::call(address, doc! { "serverStatus": 1 }, SHORT);
     status.is_ok_and(|status| number(&status, "pid") == Some(f64::from(id)))
 }
 

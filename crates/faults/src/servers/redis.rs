@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::certificates::Certificates;
 use super::daemon::{Daemon, PATIENCE, free_port, local};
+use super::host::Host;
 use super::resp::{Reply, Resp};
 use crate::wait::until;
 
@@ -34,17 +35,22 @@ impl Redis {
     /// Starts one with more arguments, such as `["--appendonly", "yes"]`; they win over those of [`Redis::start`]. A
     /// `--requirepass` is used by everything here.
     pub fn with(arguments: &[&str]) -> Self {
-        Self::launch(arguments, false, None)
+        Self::launch(&Host::here(), arguments, false, None)
+    }
+
+    /// Starts one somewhere.
+    pub fn on(host: &Host, arguments: &[&str]) -> Self {
+        Self::launch(host, arguments, false, None)
     }
 
     /// Starts one that also speaks TLS, at a port of its own ([`Redis::tls_address`]).
     pub fn with_tls(certificates: &Certificates) -> Self {
-        Self::launch(&[], false, Some(certificates))
+        Self::launch(&Host::here(), &[], false, Some(certificates))
     }
 
     /// Starts a member of a Cluster that is yet to be made.
     pub(super) fn in_cluster(arguments: &[&str]) -> Self {
-        Self::launch(arguments, true, None)
+        Self::launch(&Host::here(), arguments, true, None)
     }
 
     /// Starts a replica of `primary` and waits until it has everything.
@@ -54,13 +60,18 @@ impl Redis {
 
     /// Starts a replica with more arguments.
     pub fn replica_with(primary: &Self, arguments: &[&str]) -> Self {
-        let port = primary.port().to_string();
-        let mut all = vec!["--replicaof", "127.0.0.1", &port];
+        Self::replica_on(&Host::here(), primary, arguments)
+    }
+
+    /// Starts a replica somewhere.
+    pub fn replica_on(host: &Host, primary: &Self, arguments: &[&str]) -> Self {
+        let (ip, port) = (primary.address().ip().to_string(), primary.port().to_string());
+        let mut all = vec!["--replicaof", &ip, &port];
         if let Some(password) = &primary.password {
             all.extend(["--requirepass", password, "--masterauth", password]);
         }
         all.extend(arguments);
-        let replica = Self::with(&all);
+        let replica = Self::on(host, &all);
         replica.await_primary();
         // The primary counts on it once it has acknowledged something, which it does once a second.
         let counted = format!("port={},state=online", replica.port());
@@ -71,13 +82,17 @@ impl Redis {
         replica
     }
 
-    fn launch(more: &[&str], in_cluster: bool, tls: Option<&Certificates>) -> Self {
+    fn launch(host: &Host, more: &[&str], in_cluster: bool, tls: Option<&Certificates>) -> Self {
         let binary = super::redis_server().expect("no redis-server; run scripts/servers.sh");
         let password = more.windows(2).find(|pair| pair[0] == "--requirepass").map(|pair| pair[1].to_owned());
-        let daemon = Daemon::start(
+        let daemon = Daemon::start_on(
+            host,
             &binary,
             |port, folder| {
-                let mut arguments = owned(&["--bind", "127.0.0.1", "--port", &port.to_string()]);
+                let mut arguments =
+                    owned(&["--bind", &host.address().to_string(), "--port", &port.to_string()]);
+                // Else one without a password answers 127.0.0.1 alone.
+                arguments.extend(owned(&["--protected-mode", "no"]));
                 arguments.extend(owned(&["--dir", &folder.to_string_lossy()]));
                 arguments.extend(owned(&["--save", "", "--appendonly", "no", "--daemonize", "no"]));
                 // A replica is there at once, and steps of a test may use DEBUG.
@@ -105,7 +120,7 @@ impl Redis {
                 arguments.extend(owned(more));
                 arguments
             },
-            |port, id| answers(port, id, password.as_deref()),
+            |port, id| answers(host.at(port), id, password.as_deref()),
         );
         Self { daemon, password }
     }
@@ -128,7 +143,7 @@ impl Redis {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        local(self.port())
+        self.daemon.address()
     }
 
     /// Where it speaks TLS.
@@ -152,7 +167,7 @@ impl Redis {
 
     /// A connection to it, for what belongs to one, as `WAIT` and `MULTI` do.
     pub fn connect(&self) -> Result<Resp> {
-        connect(self.port(), self.password.as_deref(), Duration::from_secs(10))
+        connect(self.address(), self.password.as_deref(), Duration::from_secs(10))
     }
 
     /// Does a command on a connection of its own. A refusal is a reply, too.
@@ -198,7 +213,7 @@ impl Redis {
 
     /// Starts it again after [`Redis::kill`], with the arguments, the port and the folder that it had.
     pub fn restart(&self) {
-        self.daemon.restart(|port, id| answers(port, id, self.password.as_deref()));
+        self.daemon.restart(|_, id| answers(self.address(), id, self.password.as_deref()));
     }
 
     /// Whether its process is there, paused or not.
@@ -222,17 +237,17 @@ impl Redis {
     }
 }
 
-fn connect(port: u16, password: Option<&str>, patience: Duration) -> Result<Resp> {
-    let mut connection = Resp::connect_within(local(port), patience)?;
+fn connect(address: SocketAddr, password: Option<&str>, patience: Duration) -> Result<Resp> {
+    let mut connection = Resp::connect_within(address, patience)?;
     if let Some(password) = password {
         connection.call(&["AUTH", password])?;
     }
     Ok(connection)
 }
 
-/// Whether process `id`, a server or a Sentinel, answers at `port`, and has loaded what it had.
-pub(super) fn answers(port: u16, id: u32, password: Option<&str>) -> bool {
-    let ask = || connect(port, password, SHORT)?.call(&["INFO"]);
+/// Whether process `id`, a server or a Sentinel, answers at `address`, and has loaded what it had.
+pub(super) fn answers(address: SocketAddr, id: u32, password: Option<&str>) -> bool {
+    let ask = || connect(address, password, SHORT)?.call(&["INFO"]);
     ask().is_ok_and(|reply| {
         let info = reply.to_string();
         let has = |wanted: &str| info.lines().any(|line| line == wanted);

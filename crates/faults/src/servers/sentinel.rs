@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::daemon::{Daemon, PATIENCE, local};
+use super::daemon::{Daemon, PATIENCE};
+use super::host::Host;
 use super::redis::{Redis, answers};
 use super::resp::{Reply, Resp};
 use crate::wait::until;
@@ -35,32 +36,46 @@ impl Sentinels {
         Self::with(name, primary, how_many, quorum, DOWN_AFTER)
     }
 
+    /// Starts one on each of these hosts.
+    pub fn on(hosts: &[Host], name: &str, primary: &Redis, quorum: usize) -> Self {
+        Self::launch(hosts, name, primary, quorum, DOWN_AFTER)
+    }
+
     /// Starts them with another time of silence after which a primary counts as dead.
     pub fn with(name: &str, primary: &Redis, how_many: usize, quorum: usize, down_after: Duration) -> Self {
+        Self::launch(&vec![Host::here(); how_many], name, primary, quorum, down_after)
+    }
+
+    fn launch(hosts: &[Host], name: &str, primary: &Redis, quorum: usize, down_after: Duration) -> Self {
         let binary = super::redis_server().expect("no redis-server; run scripts/servers.sh");
         let password = primary.password().map(str::to_owned);
         let watch = {
             let auth = password.as_ref().map(|password| format!("sentinel auth-pass {name} {password}\n"));
             format!(
-                "sentinel monitor {name} 127.0.0.1 {} {quorum}\n\
+                "sentinel monitor {name} {} {} {quorum}\n\
                  sentinel down-after-milliseconds {name} {}\n\
                  sentinel failover-timeout {name} 5000\n{}",
+                primary.address().ip(),
                 primary.port(),
                 down_after.as_millis(),
                 auth.unwrap_or_default()
             )
         };
-        let start = |_| {
+        let start = |host: &Host| {
             let arguments = |port: u16, folder: &Path| {
                 // A file of its own, because a Sentinel writes what it learns into it.
                 let file = folder.join("sentinel.conf");
-                let listen = format!("bind 127.0.0.1\nport {port}\ndir {}\n", folder.display());
+                let listen = format!(
+                    "bind {}\nport {port}\ndir {}\nprotected-mode no\n",
+                    host.address(),
+                    folder.display()
+                );
                 std::fs::write(&file, listen + &watch).expect("the settings can be written");
                 vec![file.to_string_lossy().into_owned(), "--sentinel".to_owned()]
             };
-            Daemon::start(&binary, arguments, |port, id| answers(port, id, None))
+            Daemon::start_on(host, &binary, arguments, |port, id| answers(host.at(port), id, None))
         };
-        let sentinels = Self { name: name.to_owned(), password, daemons: (0..how_many).map(start).collect() };
+        let sentinels = Self { name: name.to_owned(), password, daemons: hosts.iter().map(start).collect() };
         let replicas = primary.info("connected_slaves").parse().expect("a count");
         sentinels.await_known(replicas);
         sentinels
@@ -96,7 +111,7 @@ impl Sentinels {
 
     /// Where a Sentinel listens.
     pub fn address(&self, sentinel: usize) -> SocketAddr {
-        local(self.daemons[sentinel].port())
+        self.daemons[sentinel].address()
     }
 
     /// Where the primary is, by what more than half of the Sentinels say. Waits until so many agree.
@@ -152,7 +167,7 @@ impl Sentinels {
 
     /// Starts a Sentinel again after [`Sentinels::kill`], with what it has learned.
     pub fn restart(&self, sentinel: usize) {
-        self.daemons[sentinel].restart(|port, id| answers(port, id, None));
+        self.daemons[sentinel].restart(|_, id| answers(self.address(sentinel), id, None));
     }
 
     /// Everything a Sentinel wrote to its log.
@@ -165,7 +180,7 @@ fn ask(sentinel: &Daemon, command: &[&str]) -> Option<Reply> {
     if !sentinel.is_running() {
         return None;
     }
-    Resp::connect_within(local(sentinel.port()), SHORT).ok()?.call(command).ok()
+    Resp::connect_within(sentinel.address(), SHORT).ok()?.call(command).ok()
 }
 
 /// A value out of names and values that take turns.
