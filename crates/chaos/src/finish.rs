@@ -1,5 +1,6 @@
 //! The end of a run: what every tier has, and whether that can have come of what the games saw.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bson::doc;
@@ -54,6 +55,25 @@ pub(crate) fn settle(field: &Field, schedule: &Schedule, events: &mut Vec<Event>
         events.truncate(played);
         (0..20).for_each(|_| pause());
     }
+}
+
+/// What `hiscore log verify`, the second way from the log to the present state, complains of.
+pub(crate) fn verify(field: &Field) -> Option<String> {
+    let servers = field.servers.as_ref()?;
+    let log = servers.kafka.as_ref()?.url("scores");
+    let done = Command::new(&field.binary)
+        .args(["log", "verify"])
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .env("HISCORE_LOG_URL", log)
+        .env("HISCORE_REDIS_URL", servers.sentinels.url())
+        .env("HISCORE_MONGODB_URL", servers.mongo.url())
+        .output()
+        .expect("the binary is there");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = format!("{}{}", text(&done.stdout), text(&done.stderr));
+    (!done.status.success()).then(|| format!("hiscore log verify: {said}"))
 }
 
 /// What every tier has of every board; `Err`: one does not say yet.

@@ -6,6 +6,7 @@
 //! For development only: nothing of it is in the product.
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends a run, and is said")]
 
+mod alone;
 mod fault;
 mod field;
 mod finish;
@@ -50,6 +51,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if !options.print {
+        match alone::alone() {
+            Ok(None) => {}
+            Ok(Some(ended)) => return ended,
+            Err(why) => {
+                say(&format!(
+                    "*** no network namespaces here ({why}): whatever cuts zones off is SKIPPED ***"
+                ));
+            }
+        }
+    }
     match nemesis(&options) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
@@ -68,9 +80,6 @@ fn nemesis(options: &Options) -> Result<usize, String> {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).map_err(|error| format!("file handles: {error}"))?;
     let begun = Instant::now();
-    if let Err(why) = if options.print { Ok(()) } else { zones::alone() } {
-        say(&format!("*** no network namespaces here ({why}): whatever cuts zones off is SKIPPED ***"));
-    }
     let mut summary = Summary::new(options.factor);
     for schedule in schedules(options)? {
         let over = options.minutes.is_some_and(|minutes| begun.elapsed().as_secs_f64() > minutes * 60.0);

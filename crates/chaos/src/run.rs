@@ -133,6 +133,9 @@ fn play(field: &Field, schedule: &Schedule, options: &Options, ran: &mut Ran) {
         field.ours[0].await_ready();
         report = crate::finish::settle(field, schedule, &mut ran.events, options.factor);
     }
+    if report.violations.is_empty() {
+        ran.failures.extend(crate::finish::verify(field));
+    }
     (ran.acked, ran.checked, ran.unknown) = (report.acked, report.checked, report.unknown);
     let many = report.violations.len();
     ran.failures.extend(report.violations.iter().take(20).map(ToString::to_string));

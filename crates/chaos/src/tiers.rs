@@ -10,6 +10,9 @@ use crate::inject::{await_that, in_halts, wait_for};
 use crate::schedule::Step;
 use crate::zones::Zones;
 
+/// How long one that was primary may live on as if it were.
+const LINGERS: Duration = Duration::from_secs(3);
+
 /// Breaks a server until `end`, mends it, and waits until its tier is whole again, so that the next fault of it is again the
 /// loss of one. When it was healed.
 pub(crate) fn break_server(servers: &Servers, step: &Step, end: Instant) -> Instant {
@@ -43,7 +46,9 @@ fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
             wait_for(end);
             servers.sentinels.primary_after(primary.address());
             primary.resume();
-            Instant::now()
+            let healed = Instant::now();
+            given_up(servers, at);
+            healed
         }
         Fault::RedisEmptied => {
             primary.kill();
@@ -110,10 +115,23 @@ pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Ins
         }
     }
     let healed = Instant::now();
+    if step.fault != Fault::ZonesSlow {
+        given_up(servers, zone);
+    }
     servers.mongo.await_all();
     servers.kafka.iter().for_each(await_brokers);
     await_redis(servers);
     healed
+}
+
+/// One that is back, and was primary before, may still take itself for one: for a while it may, then it is told. Sentinels do
+/// that by themselves, after some 20 s.
+fn given_up(servers: &Servers, before: usize) {
+    wait_for(Instant::now() + LINGERS);
+    let now = servers.primary();
+    if now != before {
+        follow(&servers.redis[before], &servers.redis[now]);
+    }
 }
 
 /// Waits until there is a primary, and a replica in step with it.
@@ -130,7 +148,7 @@ fn await_redis(servers: &Servers) {
 }
 
 fn follow(redis: &Redis, primary: &Redis) {
-    tell(redis, &["REPLICAOF", "127.0.0.1", &primary.port().to_string()]);
+    tell(redis, &["REPLICAOF", &primary.address().ip().to_string(), &primary.port().to_string()]);
 }
 
 /// Does a command that must succeed.

@@ -1,13 +1,11 @@
 //! Three zones of a deployment, each a network namespace with a link of its own to the others, which can be cut.
 //!
-//! All of it happens inside one more namespace that this program makes for itself before anything else, so nothing
-//! of it touches, or ever reaches, the network that the machine has. A zone has two links: `data`, by which its servers and
+//! All of it happens inside the namespaces that [`crate::alone`] begins again in, so nothing of it touches, or ever reaches, the
+//! network that the machine has. A zone has two links: `data`, by which its servers and
 //! processes reach those of other zones, and `talk`, by which the games reach it; that one is never cut, so that players can be cut off
 //! together with a zone.
 
-use std::ffi::OsString;
 use std::net::Ipv4Addr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -18,8 +16,6 @@ use hiscore_faults::wait::until;
 
 /// How many there are.
 pub(crate) const ZONES: usize = 3;
-/// Set where this program is in a namespace of its own.
-const ALONE: &str = "HISCORE_CHAOS_ALONE";
 /// What a link lets through that is slow.
 const SLOW: [&str; 6] = ["rate", "4mbit", "burst", "16kb", "latency", "100ms"];
 /// For a namespace to be there.
@@ -39,28 +35,24 @@ struct Zone {
     talk: Ipv4Addr,
 }
 
-/// Begins again in a network namespace of its own; comes back where it is in one, or if that is not possible, which it then says.
-pub(crate) fn alone() -> Result<(), String> {
-    if std::env::var_os(ALONE).is_some() {
-        run("ip", &["link", "set", "lo", "up"])?;
-        for (name, address) in [("data", "198.18.255.254/16"), ("talk", "198.19.255.254/16")] {
-            run("ip", &["link", "add", name, "type", "bridge"])?;
-            run("ip", &["addr", "add", address, "dev", name])?;
-            run("ip", &["link", "set", name, "up"])?;
-        }
-        return Ok(());
+/// Makes what zones are linked by; once.
+///
+/// # Errors
+/// Why this machine does not let us.
+pub(crate) fn prepare() -> Result<(), String> {
+    run("ip", &["link", "set", "lo", "up"])?;
+    for (name, address) in [("data", "198.18.255.254/16"), ("talk", "198.19.255.254/16")] {
+        run("ip", &["link", "add", name, "type", "bridge"])?;
+        run("ip", &["addr", "add", address, "dev", name])?;
+        run("ip", &["link", "set", name, "up"])?;
     }
-    run("unshare", &["--net", "true"])?;
-    let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let failed = Command::new("unshare").arg("--net").arg(this).args(arguments).env(ALONE, "1").exec();
-    Err(format!("unshare: {failed}"))
+    Ok(())
 }
 
 impl Zones {
     /// Makes them. The error says why this machine does not let us.
     pub(crate) fn make() -> Result<Self, String> {
-        if std::env::var_os(ALONE).is_none() {
+        if !crate::alone::is_alone() {
             return Err("not in a network namespace of its own".to_owned());
         }
         static MADE: AtomicU8 = AtomicU8::new(1);
@@ -181,7 +173,7 @@ impl Drop for Zone {
 }
 
 /// Runs a command to its end; what it complains of if it fails.
-fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let output = output.map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
