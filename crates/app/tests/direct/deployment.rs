@@ -44,7 +44,7 @@ pub(crate) struct Deployment {
 #[derive(Debug)]
 pub(crate) enum Broker {
     Kafka(Kafka),
-    RabbitMq(RabbitMq),
+    RabbitMq(Box<RabbitMq>),
 }
 
 impl Broker {

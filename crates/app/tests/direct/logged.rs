@@ -18,7 +18,8 @@ fn kafka() -> Option<Broker> {
 }
 
 fn rabbitmq() -> Option<Broker> {
-    (!missing() && !servers::missing("rabbitmq-server")).then(|| Broker::RabbitMq(RabbitMq::start()))
+    (!missing() && !servers::missing("rabbitmq-server"))
+        .then(|| Broker::RabbitMq(Box::new(RabbitMq::start())))
 }
 
 #[test]

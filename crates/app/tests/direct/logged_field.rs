@@ -20,7 +20,8 @@ pub(crate) fn kafka(nodes: usize) -> Option<Broker> {
 
 /// A RabbitMQ, unless this machine has none.
 pub(crate) fn rabbitmq() -> Option<Broker> {
-    (!missing() && !servers::missing("rabbitmq-server")).then(|| Broker::RabbitMq(RabbitMq::start()))
+    (!missing() && !servers::missing("rabbitmq-server"))
+        .then(|| Broker::RabbitMq(Box::new(RabbitMq::start())))
 }
 
 impl Deployment {

@@ -52,7 +52,7 @@ fn what_is_not_in_the_store_is_never_cut_off() {
     if missing() || servers::missing("rabbitmq-server") {
         return;
     }
-    let deployment = Deployment::start(1).behind(Broker::RabbitMq(RabbitMq::start()));
+    let deployment = Deployment::start(1).behind(Broker::RabbitMq(Box::new(RabbitMq::start())));
     let all = deployment.serve_with("all", &["--log-shard-bytes", KEPT, "--ack-timeout", "20s"]);
     let mut client = all.client();
     wire::create(&mut client, "sum", "INCREMENT").expect("a board");

@@ -28,7 +28,8 @@ fn kafka() -> Option<Broker> {
 }
 
 fn rabbitmq() -> Option<Broker> {
-    (!missing() && !servers::missing("rabbitmq-server")).then(|| Broker::RabbitMq(RabbitMq::start()))
+    (!missing() && !servers::missing("rabbitmq-server"))
+        .then(|| Broker::RabbitMq(Box::new(RabbitMq::start())))
 }
 
 /// A command on the log of a deployment.
