@@ -7,7 +7,7 @@ CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
 
-.PHONY: help run release test chaos deny fuzz bench bench-log bench-reference soak web tools clean deploy undeploy logs test-deploy
+.PHONY: help run release test chaos deny fuzz bench bench-curves bench-direct bench-log bench-reference soak web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -38,7 +38,7 @@ fuzz: ## looks for bytes that do harm to whatever reads any: MINUTES=10 for each
 
 bench: release ## durable submissions, bulks and reads, beside Redis in the same run; then 5,000 subscribers
 	@scripts/tools.sh bench
-	$(CARGO) build --release --locked -p hiscore-api --example subscribers
+	$(CARGO) build --release --locked -p hiscore-api --example subscribers --example echo
 	python3 bench/run.py
 	python3 bench/subscribers.py
 
@@ -46,7 +46,19 @@ bench-log: release ## submissions through Kafka, beside Kafka's own producer too
 	@scripts/tools.sh bench
 	scripts/servers.sh all
 	(cd bench/reference && npm ci)
+	$(CARGO) build --release --locked -p hiscore-rank --example redis_batch
 	python3 bench/run_log.py
+
+bench-curves: release ## how cost grows over load and size; draws docs/plots
+	@scripts/tools.sh bench
+	$(CARGO) build --release --locked -p hiscore-rank --example measure
+	python3 bench/curves.py
+
+bench-direct: release ## the direct profile, beside a bare script in Redis in the same run
+	@scripts/tools.sh bench
+	scripts/servers.sh all
+	(cd bench/reference && npm ci)
+	python3 bench/run_direct.py
 
 bench-reference: release ## beside the reference design, on the same Redis and MongoDB in the same run
 	@scripts/tools.sh bench

@@ -18,15 +18,16 @@ import subprocess
 import sys
 import tempfile
 
-from servers import CONNECTIONS, HERE, MEMBERS, Hiscore, Redis
+from servers import CONNECTIONS, HERE, MEMBERS, Echo, Hiscore, Redis
 
 ROOT = HERE.parent
 
 
 class Bench:
-    def __init__(self, binary, folder, seconds):
+    def __init__(self, binary, echo, folder, seconds):
         self.seconds = seconds
         self.hiscore = Hiscore(binary, folder)
+        self.echo = Echo(echo)
         self.durable = Redis(folder, appendonly=True)
         self.volatile = Redis(folder, appendonly=False)
 
@@ -48,6 +49,9 @@ class Bench:
     def single(self):
         return self.hiscore.write(self.seconds, "submit.lua"), self.durable.zadd(120_000)
 
+    def echoed(self):
+        return self.hiscore.write(self.seconds, "submit.lua"), self.echo.write(self.seconds)
+
     def bulk(self):
         return self.hiscore.write(self.seconds, "bulk.lua"), self.volatile.zadd(1_000_000, pipeline=32)
 
@@ -60,6 +64,7 @@ class Bench:
         return ours, self.volatile.zrevrank(200_000)
 
     def stop(self):
+        self.echo.stop()
         self.volatile.stop()
         self.durable.stop()
         self.hiscore.stop()
@@ -67,6 +72,7 @@ class Bench:
 
 ROWS = {
     "single": ("submitScore, PERSISTED", "ZADD -P 1, appendfsync always", 1.0, Bench.single),
+    "echo": ("submitScore, PERSISTED", "a body read and sent back", 0.6, Bench.echoed),
     "bulk": ("submitScores by 100, PERSISTED", "ZADD -P 32, nothing kept", 5.0, Bench.bulk),
     "top": ("top 10 while writing", "ZREVRANK -P 1, idle", 0.5, lambda bench: bench.reading("top")),
     "around": ("11 around while writing", "ZREVRANK -P 1, idle", 0.5, lambda bench: bench.reading("around")),
@@ -81,6 +87,7 @@ def median(rounds, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--echo", default=str(ROOT / "target" / "release" / "examples" / "echo"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6, help="of each of our runs (default 6)")
     parser.add_argument("--only", choices=ROWS, help="one row")
@@ -95,7 +102,7 @@ def main():
     results = {}
     # Beside the project, not in /tmp, which may be memory: a sync must reach a disk.
     with tempfile.TemporaryDirectory(prefix="bench-", dir=ROOT) as folder:
-        bench = Bench(arguments.binary, folder, arguments.seconds)
+        bench = Bench(arguments.binary, arguments.echo, folder, arguments.seconds)
         try:
             bench.warm_up()
             for name, (ours, theirs, goal, drive) in ROWS.items():

@@ -11,6 +11,7 @@ without waiting for any; ours are HTTP requests of 64 connections that each wait
 import argparse
 import json
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -57,8 +58,6 @@ def at_rate(server, rate, seconds):
     """Latencies in ms of single submissions at an even rate, by few connections."""
     command = ["wrk", "-t1", "-c4", f"-d{seconds}s", "--latency", "-s", str(HERE / "paced.lua"), server.url, "--", str(rate)]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    import re
-
     def value(name):
         found = re.search(rf"{name}%\s+([\d.]+)(us|ms|s)", out)
         return float(found[1]) * {"us": 0.001, "ms": 1, "s": 1000}[found[2]]
@@ -66,9 +65,31 @@ def at_rate(server, rate, seconds):
     return {"p50_ms": value("50"), "p99_ms": value("99")}
 
 
+def replayed(arguments, folder, logged, redis, mongo, kafka):
+    """The whole log into an empty Redis, beside the batches that the ranking tier takes from an ingest."""
+    empty = Redis(folder, appendonly=False)
+    try:
+        url = f"redis://127.0.0.1:{empty.port}"
+        command = [arguments.binary, "log", "replay", "--mongodb-url", mongo.url.replace("/?", "/logged?")]
+        command += ["--log-url", kafka.url("scores"), "--redis-url", f"redis://127.0.0.1:{redis.port}"]
+        command += ["--redis-prefix", "logged", "--into-redis-url", url]
+        done = subprocess.run(command, capture_output=True, text=True)
+        rate = re.search(r"replayed: .* ([\d,]+)/s", done.stdout + done.stderr)
+        if done.returncode != 0 or not rate:
+            sys.exit(f"the replay: {done.stdout}{done.stderr}")
+        rate = float(rate[1].replace(",", ""))
+        batches = subprocess.run([arguments.batches, url, "100", "1000000"], check=True, capture_output=True, text=True).stdout
+        taken = float(re.search(r"^best, 8 at once: ([\d]+) updates/s", batches, re.M)[1])
+    finally:
+        empty.stop()
+    print(f"replay: {rate:,.0f}/s, of {taken:,.0f}/s that Redis takes in batches: {rate / taken:.2f} (goal 0.7)", flush=True)
+    return {"replay": rate, "batches": taken, "ratio": rate / taken, "goal": 0.7}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--batches", default=str(ROOT / "target" / "release" / "examples" / "redis_batch"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--json", help="write all figures to this file too")
@@ -102,6 +123,7 @@ def main():
                 print(f"{name:18}{us:>10,.0f}{cpu:>8.1f} µs   {tool:44}{them:>11,.0f}{us / them:>7.2f}{goal:>6}", flush=True)
             rate = int(statistics.median(figures["rate"] for figures in results["single, LOGGED"]["ours"]) / 10)
             through = at_rate(logged, rate, arguments.seconds)
+            results["replay"] = replayed(arguments, folder, logged, redis, mongo, kafka)
             logged.stop()
             direct = Logged(arguments.binary, folder, "direct", redis, mongo)
             direct.write(2, "submit.lua")

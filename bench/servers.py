@@ -113,6 +113,23 @@ class Hiscore:
             sys.exit(f"hiscore ended with {code}: {pathlib.Path(self.log.name).read_text()}")
 
 
+class Echo:
+    """An HTTP server that sends back what it is sent: what the transport alone costs."""
+
+    def __init__(self, binary):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = subprocess.Popen([binary, f"127.0.0.1:{port}"])
+        wait_until(lambda: socket.create_connection(("127.0.0.1", port)).close() is None, "the echo")
+
+    def write(self, seconds):
+        return wrk(self.url, seconds, "submit.lua")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class Redis:
     """A Redis; `appendonly` syncs its file before every answer, else nothing is kept at all."""
 
