@@ -9,31 +9,15 @@ use std::time::Duration;
 
 use hiscore_faults::servers::{self, Kafka};
 use hiscore_log::suite::tried::{PATIENCE, append, entry, id, read};
-use hiscore_log::{Expect, Log, LogError, LogUrl, Options};
-use load::{ALONE, Load};
+use hiscore_log::{Expect, Log, LogError, Options};
+use load::{ALONE, Load, notices, options, refused_for_good, through_a_kill, through_a_pause};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use tokio::time::{Instant, sleep};
 
-const WRITERS: usize = 8;
-
-fn options() -> Options {
-    let mut options = Options::new("5eed", 1, 2, Expect::Fresh(id(1)));
-    options.append_timeout = Duration::from_secs(2);
-    options
-}
-
 async fn open(kafka: &Kafka, options: Options) -> Result<Arc<dyn Log>, LogError> {
-    let url: LogUrl = kafka.url("scores").parse().expect("a URL");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match hiscore_log::open(&url, &options).await {
-            // It was just started, on a busy machine.
-            Err(LogError::Unavailable(_)) if Instant::now() < deadline => {}
-            other => return other,
-        }
-    }
+    load::open(&kafka.url("scores"), &options).await
 }
 
 fn admin(kafka: &Kafka) -> AdminClient<DefaultClientContext> {
@@ -56,20 +40,6 @@ async fn make(kafka: &Kafka, topic: &str, replicas: i32, settings: &[(&str, &str
     }
 }
 
-/// Appends until that is refused for good, and says why.
-async fn refused_for_good(log: &dyn Log) -> LogError {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match log.append(0, entry(1, 0)).await {
-            Ok(_) | Err(LogError::Unavailable(_) | LogError::Ambiguous(_)) => {
-                assert!(Instant::now() < deadline, "it still takes entries, or only for now not");
-            }
-            Err(error) => return error,
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_only_broker_is_killed_and_comes_back() {
     if servers::missing("kafka") {
@@ -77,14 +47,8 @@ async fn the_only_broker_is_killed_and_comes_back() {
     }
     let _alone = ALONE.lock().await;
     let kafka = Kafka::start(1);
-    let log = open(&kafka, options()).await.unwrap();
-    let load = Load::start(&log, WRITERS);
-    load.until_more("appends", 300).await;
-    kafka.kill(0);
-    load.until("refusals", |_, refused, _| refused >= 50).await;
-    kafka.restart(0);
-    load.until_more("appends after the restart", 300).await;
-    load.check().await;
+    let log = open(&kafka, options(Expect::Fresh(id(1)))).await.unwrap();
+    through_a_kill(&log, || kafka.kill(0), || kafka.restart(0)).await;
     log.close().await;
 }
 
@@ -95,18 +59,8 @@ async fn the_only_broker_stands_still_for_a_while() {
     }
     let _alone = ALONE.lock().await;
     let kafka = Kafka::start(1);
-    let log = open(&kafka, options()).await.unwrap();
-    let load = Load::start(&log, WRITERS);
-    load.until_more("appends", 300).await;
-    kafka.pause(0);
-    // What was sent is ambiguous, and from then on nothing is sent.
-    load.until("ambiguous answers, then refusals", |_, refused, ambiguous| {
-        ambiguous >= WRITERS && refused >= 50
-    })
-    .await;
-    kafka.resume(0);
-    load.until_more("appends after the pause", 300).await;
-    load.check().await;
+    let log = open(&kafka, options(Expect::Fresh(id(1)))).await.unwrap();
+    through_a_pause(&log, || kafka.pause(0), || kafka.resume(0)).await;
     log.close().await;
 }
 
@@ -118,14 +72,13 @@ async fn of_three_brokers_one_may_be_killed() {
     let _alone = ALONE.lock().await;
     let kafka = Kafka::start(3);
     make(&kafka, "scores.g2", 3, &[("min.insync.replicas", "1")]).await;
-    let mut careless = options();
+    let mut careless = options(Expect::Fresh(id(1)));
     careless.generation = 2;
     let error = open(&kafka, careless).await.map(drop).unwrap_err();
     assert!(matches!(&error, LogError::Invalid(why) if why.contains("min.insync.replicas=1")), "{error}");
 
-    let log = open(&kafka, options()).await.unwrap();
-    let load = Load::start(&log, WRITERS);
-    load.until_more("appends", 300).await;
+    let log = open(&kafka, options(Expect::Fresh(id(1)))).await.unwrap();
+    let load = Load::start(&log).await;
     let leader = kafka.leader("scores.g1", 0);
     kafka.kill(leader);
     load.until_more("appends without a broker", 300).await;
@@ -147,7 +100,7 @@ async fn a_topic_deleted_and_made_again_is_refused() {
     }
     let _alone = ALONE.lock().await;
     let kafka = Kafka::start(1);
-    let log = open(&kafka, options()).await.unwrap();
+    let log = open(&kafka, options(Expect::Fresh(id(1)))).await.unwrap();
     let mut reader = log.reader(0, None).await.unwrap();
     for number in 0..10 {
         append(log.as_ref(), 0, entry(0, number)).await;
@@ -158,23 +111,13 @@ async fn a_topic_deleted_and_made_again_is_refused() {
         [("retention.ms", "-1"), ("retention.bytes", "-1"), ("message.timestamp.type", "LogAppendTime")];
     make(&kafka, "scores.g1", 1, &settings).await;
 
-    let mut known = options();
-    known.expect = Expect::Known(id(1));
-    let error = open(&kafka, known).await.map(drop).unwrap_err();
+    let error = open(&kafka, options(Expect::Known(id(1)))).await.map(drop).unwrap_err();
     assert!(matches!(error, LogError::Foreign { .. }), "{error}");
 
     // Who has it open notices too: offsets that were given are given again.
-    let error = refused_for_good(log.as_ref()).await;
+    let (error, _) = refused_for_good(log.as_ref()).await;
     assert!(matches!(error, LogError::Foreign { .. } | LogError::Gone(_)), "{error}");
-    let deadline = Instant::now() + PATIENCE;
-    let error = loop {
-        match reader.next(1 << 20, Duration::from_secs(1)).await {
-            Ok(some) => assert!(some.is_empty(), "entries of another log: {some:?}"),
-            Err(LogError::Unavailable(_)) => {}
-            Err(error) => break error,
-        }
-        assert!(Instant::now() < deadline, "the reader does not notice");
-    };
+    let error = notices(reader.as_mut()).await;
     assert!(matches!(error, LogError::Behind { applied: 9, .. } | LogError::Gone(_)), "{error}");
     log.close().await;
 }

@@ -5,32 +5,14 @@
 mod load;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hiscore_faults::servers::{self, RabbitMq};
-use hiscore_log::suite::tried::{PATIENCE, append, entry, id, read};
-use hiscore_log::{Expect, Log, LogError, LogUrl, Options};
-use load::{ALONE, Load};
-use tokio::time::{Instant, sleep};
-
-const WRITERS: usize = 8;
-
-fn options(expect: Expect) -> Options {
-    let mut options = Options::new("5eed", 1, 2, expect);
-    options.append_timeout = Duration::from_secs(2);
-    options
-}
+use hiscore_log::suite::tried::{append, entry, id, read};
+use hiscore_log::{Expect, Log, LogError};
+use load::{ALONE, notices, options, refused_for_good, through_a_kill, through_a_pause};
 
 async fn open(rabbit: &RabbitMq, expect: Expect) -> Result<Arc<dyn Log>, LogError> {
-    let url: LogUrl = rabbit.url().parse().expect("a URL");
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match hiscore_log::open(&url, &options(expect)).await {
-            // It was just started, on a busy machine.
-            Err(LogError::Unavailable(_)) if Instant::now() < deadline => {}
-            other => return other,
-        }
-    }
+    load::open(&rabbit.url(), &options(expect)).await
 }
 
 /// Most times the node's streams stay "down or inaccessible" after the restart, and nothing is taken any more: refused, not
@@ -44,13 +26,7 @@ async fn the_only_node_is_killed_and_comes_back() {
     let _alone = ALONE.lock().await;
     let rabbit = RabbitMq::start();
     let log = open(&rabbit, Expect::Fresh(id(1))).await.unwrap();
-    let load = Load::start(&log, WRITERS);
-    load.until_more("appends", 300).await;
-    rabbit.kill();
-    load.until("refusals", |_, refused, _| refused >= 50).await;
-    rabbit.restart();
-    load.until_more("appends after the restart", 300).await;
-    load.check().await;
+    through_a_kill(&log, || rabbit.kill(), || rabbit.restart()).await;
     log.close().await;
 }
 
@@ -62,17 +38,7 @@ async fn the_only_node_stands_still_for_a_while() {
     let _alone = ALONE.lock().await;
     let rabbit = RabbitMq::start();
     let log = open(&rabbit, Expect::Fresh(id(1))).await.unwrap();
-    let load = Load::start(&log, WRITERS);
-    load.until_more("appends", 300).await;
-    rabbit.pause();
-    // What was sent is ambiguous. After two heartbeats that did not come the connection is given up.
-    load.until("ambiguous answers, then refusals", |_, refused, ambiguous| {
-        ambiguous >= WRITERS && refused >= 50
-    })
-    .await;
-    rabbit.resume();
-    load.until_more("appends after the pause", 300).await;
-    load.check().await;
+    through_a_pause(&log, || rabbit.pause(), || rabbit.resume()).await;
     log.close().await;
 }
 
@@ -100,25 +66,10 @@ async fn streams_deleted_and_made_again_are_refused() {
     assert!(matches!(error, LogError::Foreign { .. }), "{error}");
 
     // Who has it open notices too.
-    let deadline = Instant::now() + PATIENCE;
-    let error = loop {
-        match log.append(0, entry(0, 10)).await {
-            Err(LogError::Unavailable(_) | LogError::Ambiguous(_)) => {}
-            Err(error) => break error,
-            Ok(_) => panic!("appended to another log"),
-        }
-        assert!(Instant::now() < deadline, "the writer does not notice");
-        sleep(Duration::from_millis(20)).await;
-    };
+    let (error, taken) = refused_for_good(log.as_ref()).await;
+    assert_eq!(taken, 0, "appended to another log");
     assert!(matches!(error, LogError::Foreign { .. } | LogError::Gone(_)), "{error}");
-    let error = loop {
-        match reader.next(1 << 20, Duration::from_secs(1)).await {
-            Ok(some) => assert!(some.is_empty(), "entries of another log: {some:?}"),
-            Err(LogError::Unavailable(_)) => {}
-            Err(error) => break error,
-        }
-        assert!(Instant::now() < deadline, "the reader does not notice");
-    };
+    let error = notices(reader.as_mut()).await;
     assert!(matches!(error, LogError::Foreign { .. } | LogError::Gone(_)), "{error}");
     another.close().await;
     log.close().await;

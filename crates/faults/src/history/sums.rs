@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::event::Scores;
 
-/// Sums that are followed before giving up: about 3 MB.
+/// Sums of a half that are followed before giving up: about 3 MB.
 const MOST: usize = 1 << 16;
 
 /// Score and subscore. Wide, since what is added up may be more than a score may hold.
@@ -26,16 +26,33 @@ pub(super) fn reachable(amounts: &[Sum], count: Option<i128>, target: Sum) -> Op
         let sum = chosen().fold((0, 0), |sum: Sum, one| (sum.0 + one.0, sum.1 + one.1));
         return Some(sum == target && count.is_none_or(|count| count == chosen().count() as i128));
     }
-    let mut sums: HashSet<(i128, Sum)> = HashSet::from([(0, (0, 0))]);
+    // Two halves, each with all its sums, tell as much as twice as many amounts in one set of the square of the size.
+    let (left, right) = amounts.split_at(amounts.len() / 2);
+    let (left, right) = (sums_of(left)?, sums_of(right)?);
+    let counts: HashSet<(i128, Sum)> = match count {
+        Some(_) => right,
+        None => right.into_iter().map(|(_, sum)| (0, sum)).collect(),
+    };
+    Some(left.iter().any(|(counted, sum)| {
+        let others = count.map_or(0, |count| count - counted);
+        counts.contains(&(others, minus(target, *sum)))
+    }))
+}
+
+/// Every sum that some of the amounts add up to, and of how many; `None`: too many.
+fn sums_of(amounts: &[Sum]) -> Option<HashSet<(i128, Sum)>> {
+    let mut sums = HashSet::from([(0, (0, 0))]);
     for one in amounts {
-        let more: Vec<_> =
-            sums.iter().map(|(count, sum)| (count + 1, (sum.0 + one.0, sum.1 + one.1))).collect();
+        let more: Vec<_> = sums
+            .iter()
+            .map(|(count, sum): &(i128, Sum)| (count + 1, (sum.0 + one.0, sum.1 + one.1)))
+            .collect();
         sums.extend(more);
         if sums.len() > MOST {
             return None;
         }
     }
-    Some(sums.iter().any(|(counted, sum)| *sum == target && count.is_none_or(|count| count == *counted)))
+    Some(sums)
 }
 
 fn told_apart(amounts: &[Sum]) -> bool {
@@ -61,6 +78,11 @@ mod tests {
         assert_eq!(reachable(&plain, Some(2), (10, 1)), Some(true));
         assert_eq!(reachable(&plain, Some(2), (10, 0)), Some(false));
         assert_eq!(reachable(&plain, None, (2, 0)), Some(true));
+        let more: Vec<Sum> = (0..30).map(|bit| (1 << bit, 0)).collect();
+        assert_eq!(reachable(&more, Some(3), (7, 0)), Some(true));
+        assert_eq!(reachable(&more, None, (7, 0)), Some(true));
+        assert_eq!(reachable(&more, Some(2), (7, 0)), Some(false));
+        assert_eq!(reachable(&more, None, (-1, 0)), Some(false));
         let many: Vec<Sum> = (0..60).map(|bit| (1 << bit, 0)).collect();
         assert_eq!(reachable(&many, Some(30), (1, 0)), None);
     }

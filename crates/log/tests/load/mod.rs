@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hiscore_log::suite::tried::{PATIENCE, entry};
-use hiscore_log::{Log, LogEntry, LogError};
+use hiscore_log::{Expect, Log, LogEntry, LogError, Options, Reader};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -22,8 +22,81 @@ use tokio_util::sync::CancellationToken;
 /// Taken by each test that starts servers: a small machine has room for those of one.
 pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+const WRITERS: usize = 8;
+
 /// Before a broker that is away is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A log of two shards, whose appends do not wait long.
+pub(crate) fn options(expect: Expect) -> Options {
+    let mut options = Options::new("5eed", 1, 2, expect);
+    options.append_timeout = Duration::from_secs(2);
+    options
+}
+
+/// Opens the log of a broker that was just started, on a busy machine.
+pub(crate) async fn open(url: &str, options: &Options) -> Result<Arc<dyn Log>, LogError> {
+    let url = url.parse().expect("a URL");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match hiscore_log::open(&url, options).await {
+            Err(LogError::Unavailable(_)) if Instant::now() < deadline => {}
+            other => return other,
+        }
+    }
+}
+
+/// The only broker is killed under appends, and comes back.
+pub(crate) async fn through_a_kill(log: &Arc<dyn Log>, kill: impl FnOnce(), restart: impl FnOnce()) {
+    let load = Load::start(log).await;
+    kill();
+    load.until("refusals", |_, refused, _| refused >= 50).await;
+    restart();
+    load.until_more("appends after the restart", 300).await;
+    load.check().await;
+}
+
+/// The only broker stands still under appends, and goes on.
+pub(crate) async fn through_a_pause(log: &Arc<dyn Log>, pause: impl FnOnce(), resume: impl FnOnce()) {
+    let load = Load::start(log).await;
+    pause();
+    // What was sent is ambiguous, and once the connection is given up nothing is sent.
+    load.until("ambiguous answers, then refusals", |_, refused, ambiguous| {
+        ambiguous >= WRITERS && refused >= 50
+    })
+    .await;
+    resume();
+    load.until_more("appends after the pause", 300).await;
+    load.check().await;
+}
+
+/// Appends to the log of which another took the place until that is refused for good: why, and how many were taken before.
+pub(crate) async fn refused_for_good(log: &dyn Log) -> (LogError, usize) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut taken = 0;
+    loop {
+        match log.append(0, entry(1, 0)).await {
+            Ok(_) => taken += 1,
+            Err(LogError::Unavailable(_) | LogError::Ambiguous(_)) => {}
+            Err(error) => return (error, taken),
+        }
+        assert!(Instant::now() < deadline, "it still takes entries, or only for now not");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Reads the log of which another took the place until that is noticed, and gives what is said then.
+pub(crate) async fn notices(reader: &mut dyn Reader) -> LogError {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match reader.next(1 << 20, Duration::from_secs(1)).await {
+            Ok(some) => assert!(some.is_empty(), "entries of another log: {some:?}"),
+            Err(LogError::Unavailable(_)) => {}
+            Err(error) => return error,
+        }
+        assert!(Instant::now() < deadline, "the reader does not notice");
+    }
+}
 
 /// What came of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +124,18 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(log: &Arc<dyn Log>, writers: usize) -> Self {
+    /// Under way once some appends were confirmed.
+    pub(crate) async fn start(log: &Arc<dyn Log>) -> Self {
         let tally: Arc<Mutex<Tally>> = Arc::default();
         let end = CancellationToken::new();
         let mut set = JoinSet::new();
-        for who in 0..writers {
+        for who in 0..WRITERS {
             set.spawn(write(Arc::clone(log), who, Arc::clone(&tally), end.clone()));
         }
         let reader = Some(tokio::spawn(follow(Arc::clone(log), end.clone())));
-        Self { log: Arc::clone(log), tally, end, writers: set, reader }
+        let load = Self { log: Arc::clone(log), tally, end, writers: set, reader };
+        load.until_more("appends", 300).await;
+        load
     }
 
     /// Waits until `enough` says so, of how many were confirmed, refused and ambiguous so far.
