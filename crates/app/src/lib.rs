@@ -18,6 +18,7 @@ pub mod log_link;
 pub mod log_room;
 pub mod log_tools;
 pub mod metrics;
+pub mod outside;
 pub mod recover;
 pub mod scoreboard;
 pub mod serve;

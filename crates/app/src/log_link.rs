@@ -111,6 +111,7 @@ impl LogLink {
                 }
             };
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }

@@ -3,7 +3,7 @@
 //! Leases run by Redis's clock, so nobody's own clock matters. Who ends gives the shards back at once; those of one that is
 //! gone are free when their leases have run out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ struct Ours {
 #[derive(Debug, Default, Clone)]
 pub struct Overview {
     /// Of each shard that could be looked at, in order.
-    pub looks: HashMap<u16, Look>,
+    pub looks: BTreeMap<u16, Look>,
     /// How many of them are ours.
     pub ours: usize,
     /// Whether it was told that Redis may throw away scores.
@@ -55,9 +55,9 @@ pub struct Terms {
 pub struct Share<F> {
     terms: Arc<Terms>,
     begin: F,
-    ours: HashMap<u16, Ours>,
+    ours: BTreeMap<u16, Ours>,
     /// Those that make their last round before they are given back.
-    leaving: HashMap<u16, JoinHandle<()>>,
+    leaving: BTreeMap<u16, JoinHandle<()>>,
     overview: Arc<Mutex<Overview>>,
 }
 
@@ -68,7 +68,7 @@ where
     /// Nothing is ours yet.
     pub fn new(terms: Terms, begin: F, overview: Arc<Mutex<Overview>>) -> Self {
         let terms = Arc::new(terms);
-        Self { terms, begin, ours: HashMap::new(), leaving: HashMap::new(), overview }
+        Self { terms, begin, ours: BTreeMap::new(), leaving: BTreeMap::new(), overview }
     }
 
     /// Runs until shutdown; then has every loop end, within `drain`, and gives everything back.
@@ -79,6 +79,7 @@ where
         let mut next_round = Instant::now();
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
@@ -208,13 +209,13 @@ where
         for ours in self.ours.values() {
             ours.stop.cancel();
         }
-        for mut leaving in self.leaving.drain().map(|(_, leaving)| leaving) {
+        for mut leaving in std::mem::take(&mut self.leaving).into_values() {
             if tokio::time::timeout_at(deadline, &mut leaving).await.is_err() {
                 leaving.abort();
             }
         }
         let mut left = 0;
-        for (shard, mut ours) in self.ours.drain() {
+        for (shard, mut ours) in std::mem::take(&mut self.ours) {
             if tokio::time::timeout_at(deadline, &mut ours.task).await.is_err() {
                 ours.task.abort();
                 left += 1;

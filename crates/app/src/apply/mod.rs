@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::log_link::LogLink;
 use crate::log_room::Span;
 use crate::metrics::ApplyMetrics;
+use crate::outside::Outside;
 use hiscore_rank::redis::Look;
 use reading::Reading;
 pub(crate) use reading::{logged, portion};
@@ -31,6 +32,8 @@ pub struct ApplyTools {
     pub link: Arc<LogLink>,
     /// Works in one call.
     pub works: usize,
+    /// Its clock, and chance.
+    pub outside: Outside,
     /// What is counted.
     pub metrics: ApplyMetrics,
     /// How each shard of ours is doing, for health and metrics.
@@ -75,6 +78,7 @@ impl ApplyTools {
         tokio::spawn(async move {
             let reading = Reading::new(Arc::clone(&tools), shard, seen);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = reading.run() => {}
             }

@@ -10,8 +10,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{ApplyTools, State};
-use crate::clock::unix_ms;
-use crate::coalesce::persister::pace::jittered;
 use crate::failpoint::reach;
 use crate::log_room::{most, span};
 
@@ -105,7 +103,7 @@ impl Reading {
                 Stop::LookAgain => drop(tokio::time::timeout(PAUSE, self.seen.changed()).await),
                 Stop::Pause(why) => {
                     tracing::debug!(shard = self.shard, why, "the log is not applied for a moment");
-                    tokio::time::sleep(jittered(PAUSE)).await;
+                    tokio::time::sleep(self.tools.outside.jittered(PAUSE)).await;
                 }
                 Stop::Operator(why) => {
                     self.stopped(why);
@@ -147,7 +145,7 @@ impl Reading {
         let target = Target { end: bounds.end, epoch };
         let mut warming = place.warming;
         let mut idle = false;
-        let mut batch = decode(reader.next(BYTES, Duration::ZERO).await?);
+        let mut batch = self.decode(reader.next(BYTES, Duration::ZERO).await?);
         loop {
             let is_behind = batch.entries.last().is_some_and(|last| last.offset + 1 < bounds.end);
             // Whoever is far behind does not wait for news between two batches.
@@ -182,13 +180,17 @@ impl Reading {
             if let Some((offset, error)) = batch.error {
                 return Err(Stop::Operator(format!("the entry at offset {offset}: {error}")));
             }
-            batch = decode(next?);
+            batch = self.decode(next?);
             if looked.elapsed() >= BOUNDS || (is_behind && batch.entries.is_empty()) {
                 bounds = log.bounds(self.shard).await?;
                 looked = Instant::now();
             }
             self.state(applied, bounds, most);
         }
+    }
+
+    fn decode(&self, read: Vec<LogEntry>) -> Decoded {
+        decode(read, self.tools.outside.unix_ms())
     }
 
     fn state(&self, applied: Option<u64>, bounds: Bounds, most: Option<u64>) {
@@ -265,7 +267,7 @@ impl Reading {
                 Err(CallError::Invalid(why)) => return Err(Stop::Operator(why)),
                 Err(error) => {
                     tracing::debug!(shard = self.shard, %error, "not applied; trying again");
-                    tokio::time::sleep(jittered(PAUSE)).await;
+                    tokio::time::sleep(tools.outside.jittered(PAUSE)).await;
                 }
             }
         }
@@ -287,8 +289,8 @@ pub(crate) fn portion(entries: &[LoggedEntry], most: usize) -> usize {
     entries.iter().take_while(fits).count().max(1)
 }
 
-fn decode(read: Vec<LogEntry>) -> Decoded {
-    let now = unix_ms();
+/// `now`: by our clock.
+fn decode(read: Vec<LogEntry>, now: u64) -> Decoded {
     let mut decoded = Decoded::default();
     for entry in read {
         match Entry::decode(&entry.bytes) {

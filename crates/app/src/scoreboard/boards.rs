@@ -82,6 +82,7 @@ impl Boards {
                 self.complete.store(true, Ordering::Relaxed);
             }
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(REFRESH) => {}
             }

@@ -36,6 +36,7 @@ use crate::health::RemoteChecks;
 use crate::listen;
 use crate::log_link::{LinkOptions, LogLink};
 use crate::metrics::{ApplyMetrics, LogGauges, LogMetrics, PersistMetrics, RemoteGauges, SubmitMetrics};
+use crate::outside::Outside;
 use crate::scoreboard::boards::Boards;
 use crate::scoreboard::live::Live;
 use crate::scoreboard::remote::Remote;
@@ -156,6 +157,7 @@ impl DirectServer {
                 ranks: Arc::clone(&ranks),
                 link: Arc::clone(link),
                 works: settings.persist_batch.min(1_000),
+                outside: Outside::default(),
                 metrics: ApplyMetrics::new(&mut registry),
                 states: Mutex::default(),
             })
@@ -250,9 +252,10 @@ impl DirectServer {
                 store,
                 options: persist_options(&settings, found),
                 holder: holder(&wanted.id),
-                pace: Pace::default(),
+                pace: Pace::new(Outside::default()),
                 metrics,
                 link: link.clone(),
+                outside: Outside::default(),
             });
             let _ = checks.tools.set(Arc::clone(&tools));
             let begin = move |shard, seen, stop| {

@@ -190,6 +190,7 @@ impl Appender {
                 under_way.push(self.append_one(prepared));
             }
             tokio::select! {
+                biased;
                 ended = under_way.next() => if ended.is_none() { return },
                 () = came.notified(), if under_way.len() < AT_ONCE => {}
             }

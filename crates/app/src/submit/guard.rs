@@ -125,6 +125,7 @@ impl Guard {
             }
             let pause = if *self.looked.borrow() { LOOK } else { LOOK / 10 };
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }

@@ -73,6 +73,7 @@ impl Verdicts {
             let shards = self.shards();
             if shards.is_empty() {
                 tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => return,
                     () = self.wake.notified() => {}
                 }
@@ -83,6 +84,7 @@ impl Verdicts {
                 told.into_iter().flatten().for_each(|verdict| self.tell(verdict));
             }
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(LOOK) => {}
             }

@@ -4,7 +4,7 @@
 //! Redis for all who wait at once, shard by shard, as long as somebody waits. The number of those who wait is bounded by
 //! the requests that may be under way.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -85,18 +85,20 @@ impl Waiting {
         loop {
             if waiters.is_empty() {
                 tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => return,
                     () = self.wake.notified() => {}
                 }
             } else {
                 tokio::select! {
+                    biased;
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(LOOK) => {}
                 }
             }
             waiters.append(&mut self.arrived.lock());
             waiters.retain(|waiter| !waiter.answer.is_closed());
-            let mut groups: HashMap<(u16, u32), Vec<Waiter>> = HashMap::new();
+            let mut groups: BTreeMap<(u16, u32), Vec<Waiter>> = BTreeMap::new();
             for waiter in waiters.drain(..) {
                 groups.entry((waiter.shard, waiter.era)).or_default().push(waiter);
             }

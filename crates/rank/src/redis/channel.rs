@@ -1,14 +1,17 @@
 //! One connection to one server, made when it is needed and made again when it broke.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::connect::{Purpose, Trouble, connect};
 use super::library::Library;
+use super::options::Options;
+use super::outside::Outside;
 use super::url::{Host, RedisUrl};
 
 /// Who was told just now that there is no connection is not made to wait for the next try: all who stand in line for one
@@ -22,6 +25,7 @@ const REST: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Channel {
     url: RedisUrl,
+    outside: Outside,
     pub(super) host: Host,
     purpose: Purpose,
     connecting: Duration,
@@ -40,12 +44,13 @@ struct State {
 }
 
 impl Channel {
-    pub(super) fn new(url: &RedisUrl, host: &Host, purpose: Purpose, timeout: Duration) -> Self {
+    pub(super) fn new(options: &Options, host: &Host, purpose: Purpose) -> Self {
         Self {
-            url: url.clone(),
+            url: options.url.clone(),
+            outside: options.outside.clone(),
             host: host.clone(),
             purpose,
-            connecting: timeout.min(Duration::from_secs(2)),
+            connecting: options.timeout.min(Duration::from_secs(2)),
             state: Mutex::default(),
             up: AtomicBool::new(false),
         }
@@ -74,7 +79,7 @@ impl Channel {
         {
             return Err(trouble.clone());
         }
-        match connect(&self.url, &self.host, self.purpose, self.connecting).await {
+        match connect(&self.url, &self.outside, &self.host, self.purpose, self.connecting).await {
             Ok(connection) => {
                 state.generation += 1;
                 state.connection = Some(connection.clone());

@@ -5,10 +5,11 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo, ServerError, Value,
+    RedisConnectionInfo, RedisResult, ServerError, Value,
 };
 
 use super::calls::CallError;
+use super::outside::{Dial, Outside};
 use super::url::{Host, Login, RedisUrl};
 
 /// Why a command has no answer.
@@ -79,29 +80,27 @@ pub(super) enum Purpose {
 /// A connection on which nothing was sent yet but what belongs to connecting.
 pub(super) async fn connect(
     url: &RedisUrl,
+    outside: &Outside,
     host: &Host,
     purpose: Purpose,
     timeout: Duration,
 ) -> Result<MultiplexedConnection, Trouble> {
     let failed =
         |error: &dyn std::fmt::Display| Trouble::Unavailable(format!("no connection to {host}: {error}"));
-    let address = if url.tls {
-        ConnectionAddr::TcpTls { host: host.name.clone(), port: host.port, insecure: false, tls_params: None }
-    } else {
-        ConnectionAddr::Tcp(host.name.clone(), host.port)
-    };
     let (login, db) = match purpose {
         Purpose::Sentinel => (&url.sentinel_login, 0),
         Purpose::Primary | Purpose::Any => (&url.login, url.db),
     };
-    let info = address.into_connection_info().map_err(|error| failed(&error))?;
-    let tcp = info.tcp_settings().clone().set_nodelay(true);
-    let info = info.set_redis_settings(settings(login, db)).set_tcp_settings(tcp);
-    let client = Client::open(info).map_err(|error| failed(&error))?;
     // Time is kept where the answer is awaited.
     let config =
         AsyncConnectionConfig::new().set_connection_timeout(Some(timeout)).set_response_timeout(None);
-    let connecting = client.get_multiplexed_async_connection_with_config(&config);
+    let settings = settings(login, db);
+    let connecting = async {
+        match &outside.dial {
+            Some(dial) => dialed(dial, host, settings, config).await,
+            None => client(url, host, settings)?.get_multiplexed_async_connection_with_config(&config).await,
+        }
+    };
     let mut connection = match tokio::time::timeout(timeout, connecting).await {
         Ok(connected) => connected.map_err(|error| match error.kind() {
             ErrorKind::AuthenticationFailed => failed(&"it refuses the user or password of its URL"),
@@ -116,6 +115,31 @@ pub(super) async fn connect(
         let role = tokio::time::timeout(timeout, role(&mut connection)).await;
         role.unwrap_or_else(|_| Err("it takes too long".into())).map_err(|error| failed(&error))?;
     }
+    Ok(connection)
+}
+
+fn client(url: &RedisUrl, host: &Host, settings: RedisConnectionInfo) -> RedisResult<Client> {
+    let address = if url.tls {
+        ConnectionAddr::TcpTls { host: host.name.clone(), port: host.port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host.name.clone(), host.port)
+    };
+    let info = address.into_connection_info()?;
+    let tcp = info.tcp_settings().clone().set_nodelay(true);
+    Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp))
+}
+
+/// Over a connection that somebody else made.
+async fn dialed(
+    dial: &Dial,
+    host: &Host,
+    settings: RedisConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> RedisResult<MultiplexedConnection> {
+    let stream = dial(&host.name, host.port).await?;
+    let (connection, driver) = MultiplexedConnection::new_with_config(&settings, stream, config).await?;
+    // Ends with the last clone of the connection.
+    tokio::spawn(driver);
     Ok(connection)
 }
 

@@ -1,6 +1,5 @@
 //! What all calls share: the present topology with its nodes, and the task that keeps it up to date.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -158,7 +157,7 @@ impl Hub {
 
     /// Keeps the topology until closed, then ends the lanes.
     pub(super) async fn keep(self: Arc<Self>) {
-        let mut resolver = Resolver::new(self.options.url.clone(), self.options.timeout);
+        let mut resolver = Resolver::new(&self.options);
         let mut pause = BACK_OFF.0;
         while !self.closing.load(Ordering::Acquire) {
             let well = match resolver.resolve(&self.keys).await {
@@ -173,7 +172,7 @@ impl Hub {
             }
             let failed = well.is_err();
             *self.last_error.lock() = well.err();
-            let rest = if failed { pause + jitter(pause) } else { LOOK };
+            let rest = if failed { pause + self.jitter(pause) } else { LOOK };
             pause = if failed { (pause * 2).min(BACK_OFF.1) } else { BACK_OFF.0 };
             if tokio::time::timeout(rest, self.kick.notified()).await.is_ok() {
                 // Kicks must not do away with the pause: while Redis is away, every call gives one.
@@ -217,7 +216,7 @@ impl Hub {
 
     fn node(&self, host: &Host) -> Arc<Node> {
         let options = &self.options;
-        let channel = || Channel::new(&options.url, host, Purpose::Primary, options.timeout);
+        let channel = || Channel::new(options, host, Purpose::Primary);
         let replicas: Arc<AtomicU32> = Arc::default();
         let lanes: Vec<Arc<Queue>> = (0..options.connections).map(|_| Arc::default()).collect();
         let tasks = lanes.iter().map(|queue| {
@@ -236,6 +235,11 @@ impl Hub {
         });
         let tasks = Mutex::new(tasks.collect());
         Arc::new(Node { reads: channel(), control: channel(), applies: channel(), lanes, replicas, tasks })
+    }
+
+    /// By chance, up to as much again: those who lost the same Redis must not come back all at once.
+    fn jitter(&self, pause: Duration) -> Duration {
+        pause.mul_f64((self.options.outside.chance() >> 11) as f64 / (1u64 << 53) as f64)
     }
 
     /// Asks every primary for its role and its replicas.
@@ -261,10 +265,4 @@ impl Hub {
         }
         first
     }
-}
-
-/// By chance, up to as much again: those who lost the same Redis must not come back all at once.
-fn jitter(pause: Duration) -> Duration {
-    let chance = RandomState::new().hash_one(pause);
-    pause.mul_f64((chance >> 11) as f64 / (1u64 << 53) as f64)
 }

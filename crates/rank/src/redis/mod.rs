@@ -42,6 +42,7 @@ mod hub;
 mod lane;
 mod library;
 mod options;
+mod outside;
 mod persister;
 mod reads;
 mod reconcile;
@@ -61,6 +62,7 @@ use tokio::task::JoinHandle;
 pub use apply::{Applied, Batch, LoggedEntry, LoggedWork, Verdict};
 pub use calls::*;
 pub use options::{Options, Status};
+pub use outside::{Dial, Dialing, Outside, Stream};
 pub use reconcile::KEPT_SEASONS;
 pub use url::{InvalidRedisUrl, RedisUrl};
 
@@ -96,7 +98,7 @@ impl RedisRanks {
             return Ok(None);
         }
         let node = self.hub.node_of(shard)?;
-        let mut resolver = topology::Resolver::new(self.hub.options.url.clone(), self.hub.options.timeout);
+        let mut resolver = topology::Resolver::new(&self.hub.options);
         let named = resolver.majority(&self.hub.keys, shard).await.map_err(CallError::Unavailable)?;
         Ok(Some(named == node.control.host))
     }

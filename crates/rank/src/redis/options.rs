@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::RedisUrl;
+use super::{Outside, RedisUrl};
 
 /// How to reach the ranking tier, and how much may wait for it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Options {
     pub timeout: Duration,
     /// What all keys begin with. Braces in it become underscores, since a Cluster reads them.
     pub prefix: String,
+    /// What it takes from the machine that it runs on.
+    pub outside: Outside,
 }
 
 impl Options {
@@ -40,6 +42,7 @@ impl Options {
             wait: Duration::from_secs(1),
             timeout: Duration::from_secs(5),
             prefix: "hiscore".into(),
+            outside: Outside::default(),
         }
     }
 }

@@ -9,7 +9,8 @@ use redis::Value;
 use super::channel::Channel;
 use super::connect::{Purpose, Trouble, replicas};
 use super::library::Keys;
-use super::url::{Host, Kind, RedisUrl};
+use super::options::Options;
+use super::url::{Host, Kind};
 
 /// A primary, and the shards that are there.
 pub(super) type Place = (Host, Vec<u16>);
@@ -17,24 +18,26 @@ pub(super) type Place = (Host, Vec<u16>);
 /// Asks who is primary. Its connections are its own.
 #[derive(Debug)]
 pub(super) struct Resolver {
-    url: RedisUrl,
-    timeout: Duration,
+    /// As everybody's, but that nobody is waited for so long.
+    options: Options,
     asked: HashMap<(Host, bool), Arc<Channel>>,
     /// Nodes of a Cluster that were heard of: the seeds may all be gone one day.
     known: Vec<Host>,
 }
 
 impl Resolver {
-    pub(super) fn new(url: RedisUrl, timeout: Duration) -> Self {
-        Self { url, timeout: timeout.min(Duration::from_secs(2)), asked: HashMap::new(), known: Vec::new() }
+    pub(super) fn new(options: &Options) -> Self {
+        let timeout = options.timeout.min(Duration::from_secs(2));
+        let options = Options { timeout, ..options.clone() };
+        Self { options, asked: HashMap::new(), known: Vec::new() }
     }
 
     /// Every primary with its shards, or why there is no telling.
     pub(super) async fn resolve(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {
         let all: Vec<u16> = (0..keys.shards()).collect();
-        match self.url.kind.clone() {
+        match self.options.url.kind.clone() {
             Kind::Standalone => {
-                Ok(self.url.hosts.iter().take(1).cloned().map(|host| (host, all.clone())).collect())
+                Ok(self.options.url.hosts.iter().take(1).cloned().map(|host| (host, all.clone())).collect())
             }
             Kind::Sentinel { service } => Ok(vec![(self.primary_of(&service).await?, all)]),
             Kind::Cluster => self.slots(keys).await,
@@ -44,9 +47,7 @@ impl Resolver {
     async fn ask(&mut self, host: &Host, purpose: Purpose, command: redis::Cmd) -> Result<Value, String> {
         let key = (host.clone(), purpose == Purpose::Sentinel);
         let channel = Arc::clone(
-            self.asked
-                .entry(key)
-                .or_insert_with(|| Arc::new(Channel::new(&self.url, host, purpose, self.timeout))),
+            self.asked.entry(key).or_insert_with(|| Arc::new(Channel::new(&self.options, host, purpose))),
         );
         let text = |trouble: Trouble| match trouble {
             Trouble::Unavailable(text)
@@ -55,14 +56,14 @@ impl Resolver {
             | Trouble::Invalid(text) => text,
             Trouble::NoFunction => "no such function".into(),
         };
-        let mut answers = channel.send(vec![command], self.timeout).await.map_err(text)?;
+        let mut answers = channel.send(vec![command], self.options.timeout).await.map_err(text)?;
         answers.pop().unwrap_or(Ok(Value::Nil)).map_err(text)
     }
 
     /// The first that a Sentinel names and that says so itself: a Sentinel may be behind.
     async fn primary_of(&mut self, service: &str) -> Result<Host, String> {
         let mut why = String::new();
-        for sentinel in self.url.hosts.clone() {
+        for sentinel in self.options.url.hosts.clone() {
             let mut command = redis::cmd("SENTINEL");
             command.arg("get-master-addr-by-name").arg(service);
             let named = match self.ask(&sentinel, Purpose::Sentinel, command).await {
@@ -86,13 +87,13 @@ impl Resolver {
 
     /// Who the primary of a shard is by a majority, asked afresh: of all Sentinels of the URL, or of the Cluster's nodes.
     pub(super) async fn majority(&mut self, keys: &Keys, shard: u16) -> Result<Host, String> {
-        let Kind::Sentinel { service } = self.url.kind.clone() else {
+        let Kind::Sentinel { service } = self.options.url.kind.clone() else {
             let places = self.resolve(keys).await?;
             let found = places.into_iter().find(|(_, shards)| shards.contains(&shard));
             return found.map(|(host, _)| host).ok_or_else(|| "nobody has this shard".to_owned());
         };
         let mut votes: HashMap<Host, usize> = HashMap::new();
-        let sentinels = self.url.hosts.clone();
+        let sentinels = self.options.url.hosts.clone();
         for sentinel in &sentinels {
             let mut command = redis::cmd("SENTINEL");
             command.arg("get-master-addr-by-name").arg(&service);
@@ -113,7 +114,7 @@ impl Resolver {
         let mut why = String::new();
         let mut cut_off = None;
         let mut hosts = self.known.clone();
-        hosts.extend(self.url.hosts.iter().filter(|host| !self.known.contains(host)).cloned());
+        hosts.extend(self.options.url.hosts.iter().filter(|host| !self.known.contains(host)).cloned());
         for asked in hosts {
             let cluster = |question: &str| redis::cmd("CLUSTER").arg(question).take();
             let ranges = match self.ask(&asked, Purpose::Any, cluster("SLOTS")).await {

@@ -32,7 +32,7 @@ impl RedisRanks {
         for host in others {
             let mut count = redis::cmd("CLUSTER");
             count.arg("COUNTKEYSINSLOT").arg(slot);
-            let channel = Channel::new(&options.url, &host, Purpose::Any, options.timeout);
+            let channel = Channel::new(options, &host, Purpose::Any);
             let Ok(mut answers) = channel.send(vec![count], options.timeout).await else { continue };
             match answers.pop() {
                 Some(Ok(Value::Int(0))) | None => {}

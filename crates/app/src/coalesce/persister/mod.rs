@@ -20,6 +20,7 @@ use hiscore_store::contract::StoreError;
 
 use crate::log_link::LogLink;
 use crate::metrics::PersistMetrics;
+use crate::outside::Outside;
 use pace::Pace;
 
 /// How a persister works.
@@ -55,6 +56,8 @@ pub struct Tools {
     pub metrics: PersistMetrics,
     /// The log in front of the ranking tier, if there is one.
     pub link: Option<Arc<LogLink>>,
+    /// Its clock, and chance.
+    pub outside: Outside,
 }
 
 /// Why a step on a shard was not carried out.

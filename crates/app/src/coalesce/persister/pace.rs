@@ -11,6 +11,8 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::outside::Outside;
+
 /// Bulks at once. Each holds its records several times over while it is made and sent.
 const AT_ONCE: usize = 2;
 /// A bulk is halved so often at most.
@@ -25,6 +27,7 @@ pub struct Pace {
     /// Held beside a permit while the store fails.
     alone: Semaphore,
     state: Mutex<State>,
+    outside: Outside,
 }
 
 /// Leave to write a bulk; dropped when that is done.
@@ -43,13 +46,13 @@ struct State {
     not_before: Option<Instant>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self { permits: Semaphore::new(AT_ONCE), alone: Semaphore::new(1), state: Mutex::default() }
-    }
-}
-
 impl Pace {
+    /// Nothing has failed yet.
+    pub fn new(outside: Outside) -> Self {
+        let (permits, alone) = (Semaphore::new(AT_ONCE), Semaphore::new(1));
+        Self { permits, alone, state: Mutex::default(), outside }
+    }
+
     /// Waits until a bulk may be written.
     pub async fn turn(&self) -> Turn<'_> {
         // Neither is ever closed.
@@ -90,19 +93,11 @@ impl Pace {
         state.failing = Some(why.to_owned());
         state.halvings = (state.halvings + 1).min(MOST_HALVINGS);
         state.backoff = (state.backoff * 2).clamp(FIRST_BACKOFF, LONGEST_BACKOFF);
-        state.not_before = Some(Instant::now() + jittered(state.backoff));
+        state.not_before = Some(Instant::now() + self.outside.jittered(state.backoff));
     }
 
     /// Why the last bulk failed, if it did.
     pub fn failing(&self) -> Option<String> {
         self.state.lock().failing.clone()
     }
-}
-
-/// Somewhere between a half and the whole of `longest`, so that many who failed together do not return together.
-pub fn jittered(longest: Duration) -> Duration {
-    let mut byte = [0];
-    // Without random bytes all return together, which is slower and not wrong.
-    let _ = getrandom::fill(&mut byte);
-    longest / 2 + longest / 2 * u32::from(byte[0]) / 255
 }

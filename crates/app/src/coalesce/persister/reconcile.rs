@@ -18,7 +18,6 @@ use hiscore_score::{LeaderboardId, Position, Record, RecordKey, Rules, Stamp};
 use hiscore_store::contract::{LogPlace, ShardState, StoredBoard, Stray};
 
 use super::{StepError, Tools};
-use crate::clock::unix_ms;
 use crate::deployment::info;
 use crate::failpoint::reach;
 use crate::transfer::database::refuse_unfinished;
@@ -316,7 +315,7 @@ impl Reconcile<'_> {
         // It is neither's, or Redis's while the store had another: a new state, at a place of its own in the new epoch,
         // so that it wins over both everywhere.
         // Our clock only lifts stamps over those there are; Redis's goes on from there.
-        self.stamp = self.stamp.next(unix_ms()).unwrap_or(Stamp::LAST);
+        self.stamp = self.stamp.next(self.tools.outside.unix_ms()).unwrap_or(Stamp::LAST);
         record.position = Position::new(self.epoch, self.stamp.raw());
         Some(Install { key, record, dirty: true })
     }

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::pace::jittered;
 use super::reconcile::{check_deployment, reconcile};
 use super::trim::trim;
 use super::{StepError, Tools};
@@ -73,6 +72,7 @@ impl ShardLoop {
         let stop = self.stop.clone();
         loop {
             let step = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 step = self.step(&mut clock) => step,
             };
@@ -92,7 +92,7 @@ impl ShardLoop {
                         self.sleep(self.tools.options.lease).await;
                         self.take_back(&error).await;
                     }
-                    self.sleep(jittered(PAUSE)).await;
+                    self.sleep(self.tools.outside.jittered(PAUSE)).await;
                 }
             }
         }
@@ -122,6 +122,7 @@ impl ShardLoop {
 
     async fn sleep(&self, pause: Duration) {
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(pause) => {}
         }
@@ -290,7 +291,7 @@ impl ShardLoop {
                 "the store refused some records; trying again"
             );
             // They go back to dirty with the next claim; not at once, or a store that refuses them would be hammered.
-            self.sleep(jittered(PAUSE * 4)).await;
+            self.sleep(self.tools.outside.jittered(PAUSE * 4)).await;
         }
         Ok(())
     }
@@ -337,7 +338,9 @@ impl ShardLoop {
         let log = self.tools.link.as_ref().and_then(|link| link.log());
         let (Some(log), Some(place)) = (log, &state.log) else { return };
         let Some(persisted) = place.offset else { return };
-        match trim(log.as_ref(), self.shard, persisted, self.tools.options.keep).await {
+        let keep = u64::try_from(self.tools.options.keep.as_millis()).unwrap_or(u64::MAX);
+        let oldest = self.tools.outside.unix_ms().saturating_sub(keep);
+        match trim(log.as_ref(), self.shard, persisted, oldest).await {
             Ok(None) => {}
             Ok(Some(first)) => tracing::debug!(shard = self.shard, first, "the log was cut"),
             Err(error) => tracing::debug!(shard = self.shard, %error, "the log was not cut"),

@@ -5,23 +5,15 @@ use std::time::Duration;
 
 use hiscore_log::{Log, LogError, Retention};
 
-use crate::clock::unix_ms;
-
 /// A look at one entry.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Lets go of the entries of a shard up to `persisted` that were appended longer than `keep` ago. Says where it begins now,
+/// Lets go of the entries of a shard up to `persisted` that were appended before `oldest` (Unix ms). Says where it begins now,
 /// if it was cut.
-pub async fn trim(
-    log: &dyn Log,
-    shard: u16,
-    persisted: u64,
-    keep: Duration,
-) -> Result<Option<u64>, LogError> {
+pub async fn trim(log: &dyn Log, shard: u16, persisted: u64, oldest: u64) -> Result<Option<u64>, LogError> {
     if log.retention() != Retention::UntilTrimmed {
         return Ok(None);
     }
-    let oldest = unix_ms().saturating_sub(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
     let first = log.bounds(shard).await?.first;
     // In front of `low` all is old enough; at `high` it is not, or not in the store.
     let (mut low, mut high) = (first, persisted.saturating_add(1));
