@@ -6,8 +6,9 @@ SHELL := /bin/bash
 CARGO := cargo
 LISTEN ?= 127.0.0.1:8080
 DATA ?= data
+simulate-faults: SEEDS ?= 0..2000
 
-.PHONY: help run release test chaos deny fuzz bench bench-curves bench-direct bench-log bench-reference soak web tools clean deploy undeploy logs test-deploy
+.PHONY: help run release test chaos simulate-faults deny fuzz bench bench-curves bench-direct bench-log bench-reference soak web tools clean deploy undeploy logs test-deploy
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
@@ -28,6 +29,9 @@ test: ## everything: format, lint, unit, conformance, faults, API audits, browse
 chaos: release ## plays while it breaks everything, and checks every answer; PROFILE=embedded,direct,logged MINUTES= SECONDS=60 SEED=1 SEEDS=1 FAULTS=kill,... SCHEDULE=FILE RATE=300 FACTOR=1 JSON=FILE
 	@scripts/servers.sh all
 	HISCORE_BIN=target/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --factor "$(FACTOR)" --json "$(JSON)"
+
+simulate-faults: ## our roles in one thread on simulated servers and time, by seeds that repeat: SEEDS=0..2000 (one number: told line by line)
+	@$(CARGO) run --quiet --locked --release -p hiscore-schedules -- "$(SEEDS)"
 
 deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny

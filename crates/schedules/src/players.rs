@@ -1,0 +1,219 @@
+//! Those who play: clients of the ingests, who write down what they sent and what they were told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use hiscore_api::service::{Ack, BoardError, Entry, Rejected, Trouble, Wanted};
+use hiscore_faults::history::{Call, Event, Level, Operator, Outcome, Scores};
+use hiscore_score::{LeaderboardId, Outcome as Did, PlayerId, Rules, Score, Submission, SubmissionId};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+use crate::chance::Chance;
+use crate::journal::Journal;
+use crate::process::{Answer, Ask, Job};
+
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it tries.
+const TRIES: usize = 8;
+/// Submissions of one player whose subscores are powers of two.
+const TOLD_APART: u64 = 50;
+/// The boards, and how many play on each.
+pub(crate) const BOARDS: [(&str, Operator, hiscore_score::Operator); 3] = [
+    ("best", Operator::Best, hiscore_score::Operator::Best),
+    ("set", Operator::Set, hiscore_score::Operator::Set),
+    ("sum", Operator::Increment, hiscore_score::Operator::Increment),
+];
+const PLAYERS: u64 = 4;
+
+/// What all of them share.
+#[derive(Clone)]
+pub(crate) struct Field {
+    pub(crate) journal: Journal,
+    pub(crate) events: Arc<Mutex<Vec<Event>>>,
+    pub(crate) ingests: Arc<Mutex<Vec<Option<mpsc::Sender<Job>>>>>,
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Clients that have not ended yet.
+    pub(crate) playing: Arc<AtomicU64>,
+    ops: Arc<AtomicU64>,
+    /// Submissions of each player of the board of sums.
+    sums: Arc<Mutex<[u64; PLAYERS as usize]>>,
+}
+
+/// What a try came to.
+enum Tried {
+    Answered,
+    Again,
+}
+
+impl Field {
+    pub(crate) fn new(journal: Journal, ingests: usize) -> Self {
+        Self {
+            journal,
+            events: Arc::default(),
+            ingests: Arc::new(Mutex::new(vec![None; ingests])),
+            stop: Arc::default(),
+            playing: Arc::default(),
+            ops: Arc::default(),
+            sums: Arc::default(),
+        }
+    }
+
+    fn tell(&self, event: Event) -> u64 {
+        let line = serde_json::to_string(&event).unwrap_or_default();
+        self.journal.tell(line);
+        let mut events = self.events.lock();
+        events.push(event);
+        events.len() as u64
+    }
+
+    /// Sends to one of the ingests; `None`: it surely did not get there.
+    async fn send(&self, chance: &Chance, board: &str, ask: Ask) -> Option<Result<Answer, BoardError>> {
+        let to = {
+            let ingests = self.ingests.lock();
+            ingests[usize::try_from(chance.below(ingests.len() as u64)).unwrap_or(0)].clone()
+        };
+        let (answer, answered) = oneshot::channel();
+        let board = LeaderboardId::new(board).ok()?;
+        to?.try_send(Job { board, ask, answer }).ok()?;
+        let unknown = || Err(BoardError::Trouble(Trouble::Ambiguous("no answer".to_owned())));
+        Some(match timeout(PATIENCE, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => unknown(),
+        })
+    }
+
+    /// Creates the boards, however long that takes.
+    pub(crate) async fn create(&self, chance: &Chance) {
+        for (board, operator, rules) in BOARDS {
+            self.tell(Event::Board { board: board.to_owned(), operator });
+            loop {
+                let rules = Rules { operator: rules, ..Rules::default() };
+                match self.send(chance, board, Ask::Create(rules)).await {
+                    Some(Ok(_) | Err(BoardError::AlreadyExists)) => break,
+                    _ => sleep(Duration::from_millis(50)).await,
+                }
+            }
+        }
+    }
+
+    /// Plays until told to stop.
+    pub(crate) async fn play(self, client: u64, chance: Chance, pause: (u64, u64), persisted: u64) {
+        while !self.stop.load(Ordering::Relaxed) {
+            sleep(chance.ms(pause.0, pause.1)).await;
+            let at = usize::try_from(chance.below(BOARDS.len() as u64)).unwrap_or(0);
+            let (board, operator, _) = BOARDS[at];
+            let number = chance.below(PLAYERS);
+            let player = format!("p{number}");
+            if operator != Operator::Increment && chance.one_in(20) {
+                self.delete(&chance, client, board, &player).await;
+                continue;
+            }
+            let score = i64::try_from(chance.below(2001)).unwrap_or(0) - 1000;
+            let subscore = match operator {
+                Operator::Increment => {
+                    let mut sums = self.sums.lock();
+                    let count = &mut sums[usize::try_from(number).unwrap_or(0)];
+                    *count += 1;
+                    if *count <= TOLD_APART { 1 << (*count - 1) } else { 0 }
+                }
+                _ => i64::try_from(self.ops.load(Ordering::Relaxed)).unwrap_or(0),
+            };
+            let ack = chance.one_in(persisted).then_some(Ack::Persisted);
+            self.submit(&chance, client, board, &player, Scores { score, subscore }, ack).await;
+        }
+        self.playing.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    async fn submit(
+        &self,
+        chance: &Chance,
+        client: u64,
+        board: &str,
+        player: &str,
+        scores: Scores,
+        ack: Option<Ack>,
+    ) {
+        let key = format!("s{}", self.ops.load(Ordering::Relaxed));
+        for _ in 0..TRIES {
+            let op = self.ops.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entry(player, scores, &key) else { return };
+            let call = Call::Submit {
+                board: board.to_owned(),
+                player: player.to_owned(),
+                scores,
+                key: Some(key.clone()),
+            };
+            self.tell(Event::Invoke { op, client, call });
+            let wanted = Wanted { outcome: true, ack, ..Wanted::default() };
+            let answer = self.send(chance, board, Ask::Submit(Box::new(entry), wanted)).await;
+            match self.told(op, answer) {
+                Tried::Answered => return,
+                Tried::Again => sleep(chance.ms(20, 400)).await,
+            }
+        }
+    }
+
+    async fn delete(&self, chance: &Chance, client: u64, board: &str, player: &str) {
+        let Ok(id) = PlayerId::new(player) else { return };
+        let op = self.ops.fetch_add(1, Ordering::Relaxed);
+        let call = Call::Delete { board: board.to_owned(), player: player.to_owned() };
+        self.tell(Event::Invoke { op, client, call });
+        let answer = self.send(chance, board, Ask::Delete(id)).await;
+        self.told(op, answer);
+    }
+
+    /// Writes an answer down.
+    fn told(&self, op: u64, answer: Option<Result<Answer, BoardError>>) -> Tried {
+        let trouble = |trouble: &Trouble| match trouble {
+            Trouble::Unavailable(_) => Event::Failed { op },
+            Trouble::Ambiguous(_) | Trouble::Internal(_) => Event::Unknown { op },
+        };
+        let (event, tried) = match answer {
+            None => (Event::Failed { op }, Tried::Again),
+            Some(Err(BoardError::Trouble(why))) => (trouble(&why), Tried::Again),
+            Some(Err(_)) => (Event::Failed { op }, Tried::Again),
+            Some(Ok(Answer::Submitted(Err(Rejected::Trouble(why))))) => (trouble(&why), Tried::Again),
+            Some(Ok(Answer::Submitted(Err(Rejected::Refused(why))))) => {
+                (Event::Refused { op, code: why.to_string() }, Tried::Answered)
+            }
+            Some(Ok(Answer::Submitted(Ok(done)))) => {
+                let outcome = done.outcome.map(|did| match did {
+                    Did::Improved => Outcome::Improved,
+                    Did::Unchanged => Outcome::Unchanged,
+                    Did::Duplicate => Outcome::Duplicate,
+                });
+                let (level, version) = (Some(level(done.ack)), Some(done.version));
+                (Event::Ok { op, level, outcome, version, shown: None }, Tried::Answered)
+            }
+            Some(Ok(Answer::Deleted(there))) => {
+                let outcome = (!there).then_some(Outcome::Unchanged);
+                // How safe is not told: what was there may come back, if Redis loses it.
+                let level = Some(Level::Ranked);
+                (Event::Ok { op, level, outcome, version: None, shown: None }, Tried::Answered)
+            }
+            Some(Ok(Answer::Created)) => (Event::Unknown { op }, Tried::Answered),
+        };
+        self.tell(event);
+        tried
+    }
+}
+
+fn level(ack: Ack) -> Level {
+    match ack {
+        Ack::Ranked => Level::Ranked,
+        Ack::Replicated => Level::Replicated,
+        Ack::Logged => Level::Logged,
+        Ack::Persisted => Level::Persisted,
+    }
+}
+
+fn entry(player: &str, scores: Scores, key: &str) -> Option<Entry> {
+    let (score, subscore) = (Score::new(scores.score).ok()?, Score::new(scores.subscore).ok()?);
+    let id = SubmissionId::new(key).ok()?;
+    let submission = Submission::new(score, subscore, None, Some(&id));
+    Some(Entry { player: PlayerId::new(player).ok()?, submission })
+}

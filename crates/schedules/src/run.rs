@@ -1,0 +1,493 @@
+//! One schedule, from its seed to what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use hiscore_faults::history::{Event, Promises, Row, Scores, check, event::Shown};
+use hiscore_rank::Query;
+use hiscore_rank::redis::RedisRanks;
+use hiscore_score::{LeaderboardId, Record, Season};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::chance::Chance;
+use crate::journal::Journal;
+use crate::mistake::Mistake;
+use crate::plan::{Fault, OF_EACH, Plan, Role};
+use crate::players::{BOARDS, Field};
+use crate::process::Setting;
+use crate::redis::Servers;
+use crate::redis::front::Front;
+use crate::store::{Backing, Table};
+use crate::world::World;
+
+/// How far time goes on at once while faults are under way, and while everything settles.
+const TICK: u64 = 10;
+const LONG_TICK: u64 = 50;
+/// How long it may take until everything is as it should be.
+const PATIENCE: u64 = 180_000;
+/// How long it must stay so, for the audits to see it twice.
+const REST: u64 = 12_000;
+/// The same where somebody may write late into an epoch that ended: that is looked for after 5, 15 and 35 s.
+const LONG_REST: u64 = 40_000;
+/// How often the store is copied, where copies may be wanted.
+const COPY: u64 = 250;
+
+/// What came of a schedule.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What is wrong.
+    pub wrong: Vec<String>,
+    /// Everything that happened.
+    pub journal: Vec<String>,
+    /// Acknowledged requests.
+    pub acked: u64,
+    /// Submissions that were looked for in the end.
+    pub checked: u64,
+    /// Submissions whose fate nobody was told.
+    pub unknown: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Virtual milliseconds.
+    pub lasted_ms: u64,
+}
+
+/// Runs the schedule of a seed.
+///
+/// # Errors
+/// When the simulation itself cannot be set up.
+pub fn run(seed: u64, mistake: Option<Mistake>) -> Result<Outcome, Box<dyn std::error::Error>> {
+    Schedule::new(seed, mistake)?.run()
+}
+
+/// Something that is to happen later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Later {
+    Begin(Fault),
+    StartProcess(Role, u64),
+    StopRedis,
+    FailOver,
+    CutOff,
+    StartRedis { server: usize, is_empty: bool },
+    Mend,
+    StoreBack,
+}
+
+struct Schedule {
+    journal: Journal,
+    chance: Chance,
+    plan: Plan,
+    world: World,
+    setting: Setting,
+    field: Field,
+    /// By time, and in the order in which they were planned.
+    agenda: BTreeMap<(u64, usize), Later>,
+    planned: usize,
+    /// How often each host was started.
+    lives: BTreeMap<String, u64>,
+    stops: BTreeMap<String, CancellationToken>,
+    copies: Vec<(u64, Table)>,
+}
+
+impl Schedule {
+    fn new(seed: u64, mistake: Option<Mistake>) -> Result<Self, Box<dyn std::error::Error>> {
+        let chance = Chance::new(seed);
+        let journal = Journal::default();
+        let plan = Plan::new(&chance.part());
+        let mut world = World::new(chance.part(), journal.clone());
+        let servers = Arc::new(Mutex::new(Servers::new(chance.part(), journal.clone(), mistake)?));
+        let (runtime, began) = world.host("servers")?;
+        let front = Front {
+            servers,
+            runtime: runtime.clone(),
+            began,
+            chance: chance.part(),
+            noise: plan.redis_noise,
+            is_noisy: Arc::default(),
+        };
+        let backing = Backing {
+            table: Arc::default(),
+            runtime,
+            chance: chance.part(),
+            journal: journal.clone(),
+            noise: plan.store_noise,
+            is_noisy: Arc::default(),
+            is_away: Arc::default(),
+            life: Arc::default(),
+            mistake,
+        };
+        let redis_url = if plan.has_sentinels {
+            "redis+sentinel://sentinel-0,sentinel-1,sentinel-2/main"
+        } else {
+            "redis://redis"
+        };
+        let setting = Setting {
+            journal: journal.clone(),
+            front,
+            backing,
+            shards: plan.shards,
+            rows: plan.rows,
+            redis_url: redis_url.to_owned(),
+        };
+        let field = Field::new(journal.clone(), OF_EACH as usize);
+        journal.tell(format_args!("seed {seed}, {plan:?}"));
+        Ok(Self {
+            journal,
+            chance,
+            plan,
+            world,
+            setting,
+            field,
+            agenda: BTreeMap::new(),
+            planned: 0,
+            lives: BTreeMap::new(),
+            stops: BTreeMap::new(),
+            copies: Vec::new(),
+        })
+    }
+
+    fn run(mut self) -> Result<Outcome, Box<dyn std::error::Error>> {
+        for number in 0..OF_EACH {
+            self.start(Role::Ingest, number)?;
+            self.start(Role::Persist, number)?;
+        }
+        let (players, _) = self.world.host("players")?;
+        let (created, mut is_created) = oneshot::channel();
+        let (field, chance) = (self.field.clone(), self.chance.part());
+        players.spawn(async move {
+            field.create(&chance).await;
+            let _ = created.send(());
+        });
+        while is_created.try_recv().is_err() {
+            if self.world.now_ms() > PATIENCE {
+                return Ok(self.outcome(vec!["the boards are never created".to_owned()]));
+            }
+            self.world.tick(LONG_TICK);
+        }
+        self.field.playing.store(self.plan.clients, Ordering::Relaxed);
+        for client in 0..self.plan.clients {
+            let play =
+                self.field.clone().play(client, self.chance.part(), self.plan.pause, self.plan.persisted);
+            players.spawn(play);
+        }
+        self.set_noise(true);
+        let began = self.world.now_ms();
+        for (at, fault) in self.plan.faults.clone() {
+            self.plan_at(began + at, Later::Begin(fault));
+        }
+        let ends = began + self.plan.ends;
+        let (mut replicate, mut copy) = (began, began);
+        while self.world.now_ms() < ends || !self.agenda.is_empty() {
+            let now = self.world.now_ms();
+            if now >= replicate {
+                self.setting.front.servers.lock().replicate();
+                replicate = now + self.plan.lag;
+            }
+            if now >= copy {
+                self.copies.push((now, self.setting.backing.table.lock().clone()));
+                copy = now + COPY;
+            }
+            while let Some(entry) = self.agenda.first_entry()
+                && entry.key().0 <= now
+            {
+                let later = entry.remove();
+                self.happens(later)?;
+            }
+            self.world.tick(TICK);
+        }
+        self.set_noise(false);
+        self.journal.tell("! nothing is done any more");
+        self.field.stop.store(true, Ordering::Relaxed);
+        let wrong = self.settle()?;
+        Ok(self.outcome(wrong))
+    }
+
+    fn set_noise(&self, is_noisy: bool) {
+        self.setting.front.is_noisy.store(is_noisy, Ordering::Relaxed);
+        self.setting.backing.is_noisy.store(is_noisy, Ordering::Relaxed);
+    }
+
+    fn plan_at(&mut self, at: u64, later: Later) {
+        self.planned += 1;
+        self.agenda.insert((at, self.planned), later);
+    }
+
+    fn plan_in(&mut self, ms: u64, later: Later) {
+        self.plan_at(self.world.now_ms() + ms, later);
+    }
+
+    fn start(&mut self, role: Role, number: u64) -> std::io::Result<()> {
+        let host = role.host(number);
+        self.world.kill(&host);
+        let (runtime, _) = self.world.host(&host)?;
+        let life = self.lives.entry(host.clone()).or_default();
+        *life += 1;
+        let holder = format!("{host}-{life}");
+        self.journal.tell(format_args!("! {holder} is started"));
+        let (setting, chance) = (self.setting.clone(), self.chance.part());
+        match role {
+            Role::Ingest => {
+                let (jobs, waiting) = mpsc::channel(64);
+                self.field.ingests.lock()[number as usize] = Some(jobs);
+                runtime.spawn(setting.ingest(host, chance, waiting));
+            }
+            Role::Persist => {
+                let stop = CancellationToken::new();
+                self.stops.insert(host.clone(), stop.clone());
+                runtime.spawn(setting.persist(host, holder, chance, stop));
+            }
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, role: Role, number: u64) {
+        self.world.kill(&role.host(number));
+        if role == Role::Ingest {
+            self.field.ingests.lock()[number as usize] = None;
+        }
+    }
+
+    fn happens(&mut self, later: Later) -> std::io::Result<()> {
+        let servers = Arc::clone(&self.setting.front.servers);
+        match later {
+            Later::Begin(fault) => self.begin(fault)?,
+            Later::StartProcess(role, number) => self.start(role, number)?,
+            Later::StopRedis => {
+                let named = servers.lock().named();
+                servers.lock().stop(named);
+            }
+            Later::FailOver => servers.lock().fail_over(),
+            Later::CutOff => {
+                let mut servers = servers.lock();
+                servers.fail_over();
+                let named = servers.named();
+                // With the old primary, and with nobody else.
+                for host in [Role::Ingest.host(0), Role::Persist.host(0)] {
+                    servers.cut(&host, named);
+                }
+            }
+            Later::StartRedis { server, is_empty } => servers.lock().start(server, is_empty),
+            Later::Mend => servers.lock().mend(),
+            Later::StoreBack => {
+                self.journal.tell("! the store answers again");
+                self.setting.backing.is_away.store(false, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, fault: Fault) -> std::io::Result<()> {
+        let servers = Arc::clone(&self.setting.front.servers);
+        let named = servers.lock().named();
+        match fault {
+            Fault::Kill(role, number, down) => {
+                self.kill(role, number);
+                self.plan_in(down, Later::StartProcess(role, number));
+            }
+            Fault::Pause(role, number, ms) => self.world.pause(&role.host(number), ms),
+            Fault::Stop(number, down) => {
+                let host = Role::Persist.host(number);
+                self.journal.tell(format_args!("! {host} is told to end"));
+                if let Some(stop) = self.stops.get(&host) {
+                    stop.cancel();
+                }
+                self.plan_in(down, Later::StartProcess(Role::Persist, number));
+            }
+            Fault::Restart(down) | Fault::Empty(down) => {
+                servers.lock().stop(named);
+                let is_empty = matches!(fault, Fault::Empty(_));
+                self.plan_in(down, Later::StartRedis { server: named, is_empty });
+            }
+            Fault::FailOver { tail, noticed, back } => {
+                if servers.lock().unlink() {
+                    self.plan_in(tail, Later::StopRedis);
+                    self.plan_in(tail + noticed, Later::FailOver);
+                    self.plan_in(tail + noticed, Later::Mend);
+                    let later = Later::StartRedis { server: named, is_empty: false };
+                    self.plan_in(tail + noticed + back, later);
+                }
+            }
+            Fault::CutOff { tail, lasts } => {
+                if servers.lock().unlink() {
+                    self.plan_in(tail, Later::CutOff);
+                    self.plan_in(tail + lasts, Later::Mend);
+                }
+            }
+            Fault::Unreachable(role, number, ms) => {
+                servers.lock().cut(&role.host(number), named);
+                self.plan_in(ms, Later::Mend);
+            }
+            Fault::StoreAway(ms) => {
+                self.journal.tell("! the store does not answer");
+                self.setting.backing.is_away.store(true, Ordering::Relaxed);
+                self.plan_in(ms, Later::StoreBack);
+            }
+            Fault::Flush => servers.lock().flush_functions(),
+            Fault::Restore(ago) => {
+                for number in 0..OF_EACH {
+                    self.kill(Role::Persist, number);
+                    self.plan_in(300, Later::StartProcess(Role::Persist, number));
+                }
+                let then = self.world.now_ms().saturating_sub(ago);
+                let copy = self.copies.iter().rev().find(|(at, _)| *at <= then);
+                if let Some((_, copy)) = copy.or(self.copies.first()) {
+                    self.setting.backing.restore(copy.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until both tiers are at rest, and stays a while; then compares them. What is wrong.
+    fn settle(&mut self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let (runtime, _) = self.world.host("checker")?;
+        let setting = self.setting.clone();
+        let chance = self.chance.part();
+        let ranks = runtime.block_on(async move { setting.tiers("checker", &chance).0 });
+        let deadline = self.world.now_ms() + PATIENCE;
+        let mut at_rest_since = None;
+        let rest = if self.plan.has_strays() { LONG_REST } else { REST };
+        while at_rest_since.is_none_or(|since| self.world.now_ms() < since + rest) {
+            if self.world.now_ms() > deadline {
+                return Ok(vec![format!("it does not settle: {}", self.why_not(&ranks, &runtime))]);
+            }
+            for _ in 0..10 {
+                self.world.tick(LONG_TICK);
+            }
+            let is_at_rest =
+                self.field.playing.load(Ordering::Relaxed) == 0 && self.why_not(&ranks, &runtime).is_empty();
+            if !is_at_rest {
+                at_rest_since = None;
+            } else if at_rest_since.is_none() {
+                at_rest_since = Some(self.world.now_ms());
+            }
+        }
+        let pages = self.pages(&ranks, &runtime)?;
+        self.field.events.lock().extend(pages);
+        let stored = self.stored();
+        self.field.events.lock().extend(stored);
+        Ok(Vec::new())
+    }
+
+    /// Has something asked on the checker's host.
+    fn ask<T: Send + 'static>(
+        &mut self,
+        runtime: &tokio::runtime::Handle,
+        asked: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (answer, mut answered) = oneshot::channel();
+        runtime.spawn(async move { answer.send(asked.await).is_ok() });
+        for _ in 0..1_000 {
+            self.world.tick(TICK);
+            if let Ok(answer) = answered.try_recv() {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// Why it is not at rest; empty: it is.
+    fn why_not(&mut self, ranks: &Arc<RedisRanks>, runtime: &tokio::runtime::Handle) -> String {
+        let shards: Vec<u16> = (0..self.plan.shards).collect();
+        let (ranks, asked) = (Arc::clone(ranks), shards.clone());
+        let looks = self.ask(runtime, async move { ranks.look(&asked).await });
+        for (shard, look) in shards.into_iter().zip(looks.unwrap_or_default()) {
+            let look = match look {
+                Ok(look) => look,
+                Err(error) => return format!("shard {shard}: {error}"),
+            };
+            let there = self.setting.backing.table.lock().shards.get(&shard).cloned().unwrap_or_default();
+            let waiting = look.dirty + look.in_flight;
+            if !look.open || waiting > 0 || there.epoch != look.epoch {
+                return format!("shard {shard}: {look:?}, the store has {there:?}");
+            }
+        }
+        String::new()
+    }
+
+    fn pages(
+        &mut self,
+        ranks: &Arc<RedisRanks>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
+        let mut events = Vec::new();
+        for (board, ..) in BOARDS {
+            let (ranks, id) = (Arc::clone(ranks), LeaderboardId::new(board)?);
+            let query = Query::FromRank { rank: 1, limit: 1_000 };
+            let page = self.ask(runtime, async move { ranks.page(&id, None, &query).await });
+            let page = page.ok_or("the ranks do not answer")??;
+            let rows = page
+                .rows
+                .iter()
+                .map(|(placed, record)| row(placed.player.as_str(), Some(placed.rank), record));
+            events.push(Event::Final {
+                tier: "ranks".to_owned(),
+                board: board.to_owned(),
+                version: page.version,
+                rows: rows.flatten().collect(),
+            });
+        }
+        Ok(events)
+    }
+
+    fn stored(&self) -> Vec<Event> {
+        let table = self.setting.backing.table.lock();
+        let of = |(board, ..): &(&str, _, _)| {
+            let (_, stored) = table.boards.get(&LeaderboardId::new(board).ok()?)?;
+            let version = stored.leaderboard.version;
+            let season = Season { leaderboard: stored.id.clone(), version };
+            let order = table.order(&season, &stored.leaderboard.rules);
+            let rows = (1..)
+                .zip(&order)
+                .filter_map(|(rank, (_, player, record))| row(player.as_str(), Some(rank), record));
+            Some(Event::Final {
+                tier: "store".to_owned(),
+                board: (*board).to_owned(),
+                version,
+                rows: rows.collect(),
+            })
+        };
+        BOARDS.iter().filter_map(of).collect()
+    }
+
+    fn outcome(self, mut wrong: Vec<String>) -> Outcome {
+        let events = std::mem::take(&mut *self.field.events.lock());
+        let is_complete = wrong.is_empty();
+        wrong.append(&mut self.setting.front.servers.lock().script_errors);
+        let mut outcome = Outcome {
+            faults: self.plan.faults.len() as u64,
+            lasted_ms: self.world.now_ms(),
+            ..Outcome::default()
+        };
+        if is_complete {
+            let merges = self.plan.safe > hiscore_faults::history::Level::Ranked;
+            let promises = Promises {
+                safe: self.plan.safe,
+                window: crate::process::WINDOW,
+                // Answers do not show records here, so there is nothing to be monotonic.
+                monotonic: false,
+                // The `numScore` of a record that was merged of two histories is the larger one.
+                counts: !merges,
+            };
+            let report = check(&promises, &events);
+            wrong.extend(report.violations.iter().map(ToString::to_string));
+            (outcome.acked, outcome.checked, outcome.unknown) =
+                (report.acked, report.checked, report.unknown);
+        }
+        for line in &wrong {
+            self.journal.tell(format_args!("WRONG: {line}"));
+        }
+        outcome.wrong = wrong;
+        outcome.journal = self.journal.take();
+        outcome
+    }
+}
+
+fn row(player: &str, rank: Option<u64>, record: &Record) -> Option<Row> {
+    let live = record.live.as_ref()?;
+    let scores = Scores { score: live.score.get(), subscore: live.subscore.get() };
+    let shown = Shown { scores, num_score: live.num_score };
+    Some(Row { player: player.to_owned(), rank, shown })
+}
