@@ -1,6 +1,8 @@
 //! What a persister counts, and what is seen of Redis at the moment of a scrape.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hiscore_rank::redis::RedisRanks;
@@ -11,7 +13,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -29,6 +31,46 @@ pub struct PersistMetrics {
     retries: Counter,
     loaded: Counter,
     reconciled: Counter,
+    at_once: Arc<AtOnce>,
+}
+
+/// Bulks that are under way, each shard by itself: more than one of a shard at a time would be a defect.
+#[derive(Debug, Default)]
+struct AtOnce {
+    shards: Mutex<HashMap<u16, i64>>,
+    now: Gauge,
+    /// The most of one shard, since the process began.
+    most: Gauge,
+}
+
+/// A bulk that is under way, until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay {
+    at_once: Arc<AtOnce>,
+    shard: u16,
+}
+
+impl UnderWay {
+    fn new(at_once: &Arc<AtOnce>, shard: u16) -> Self {
+        let of_shard = {
+            let mut shards = at_once.shards.lock();
+            let of_shard = shards.entry(shard).or_default();
+            *of_shard += 1;
+            *of_shard
+        };
+        at_once.now.inc();
+        at_once.most.inner().fetch_max(of_shard, Ordering::Relaxed);
+        Self { at_once: Arc::clone(at_once), shard }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.at_once.now.dec();
+        if let Some(of_shard) = self.at_once.shards.lock().get_mut(&self.shard) {
+            *of_shard -= 1;
+        }
+    }
 }
 
 impl PersistMetrics {
@@ -43,6 +85,7 @@ impl PersistMetrics {
             retries: Counter::default(),
             loaded: Counter::default(),
             reconciled: Counter::default(),
+            at_once: Arc::default(),
         };
         registry.register_with_unit(
             "hiscore_funnel_bulk",
@@ -76,7 +119,22 @@ impl PersistMetrics {
             "Shards reconciled and opened",
             metrics.reconciled.clone(),
         );
+        registry.register(
+            "hiscore_funnel_bulks_under_way",
+            "Bulks that are on their way into the store now, of all shards",
+            metrics.at_once.now.clone(),
+        );
+        registry.register(
+            "hiscore_funnel_shard_bulks_most",
+            "The most bulks of one shard that were ever under way at once",
+            metrics.at_once.most.clone(),
+        );
         metrics
+    }
+
+    /// A bulk of a shard sets out; it is under way until what is returned is dropped.
+    pub fn sets_out(&self, shard: u16) -> UnderWay {
+        UnderWay::new(&self.at_once, shard)
     }
 
     /// A bulk of `rows` records came back.
@@ -151,5 +209,25 @@ impl Collector for RemoteGauges {
         gauge("hiscore_shards_owned", "Shards that this process persists", None, overview.ours as f64)?;
         gauge("hiscore_redis_memory", "Memory that Redis uses", Some(&Unit::Bytes), memory.0 as f64)?;
         gauge("hiscore_redis_memory_limit", "maxmemory; 0: none", Some(&Unit::Bytes), memory.1 as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bulks_of_one_shard_at_once_are_told_from_those_of_many() {
+        let metrics = PersistMetrics::new(&mut Registry::default());
+        let (now, most) = (|| metrics.at_once.now.get(), || metrics.at_once.most.get());
+        let bulks: Vec<_> = (0..4).map(|shard| metrics.sets_out(shard)).collect();
+        assert_eq!((now(), most()), (4, 1));
+        drop(bulks);
+        drop(metrics.sets_out(2));
+        assert_eq!((now(), most()), (0, 1));
+        let two = [metrics.sets_out(2), metrics.sets_out(2)];
+        assert_eq!((now(), most()), (2, 2));
+        drop(two);
+        assert_eq!((now(), most()), (0, 2), "it is never forgotten");
     }
 }

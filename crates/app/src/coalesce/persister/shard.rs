@@ -243,6 +243,7 @@ impl ShardLoop {
             rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
         let boards: Vec<_> = claimed.iter().map(|(_, _, board)| stored(board)).collect();
         let began = Instant::now();
+        let under_way = metrics.sets_out(self.shard);
         // A record without its board could not be put back by a reconcile, so boards go first.
         if !boards.is_empty() {
             let written = store.write(Writes { shard: self.shard, rows: &[], boards: &boards }).await?;
@@ -254,6 +255,7 @@ impl ShardLoop {
             true => Written::default(),
             false => store.write(Writes { shard: self.shard, rows: &rows, boards: &[] }).await?,
         };
+        drop(under_way);
         if !rows.is_empty() {
             metrics.wrote(rows.len(), &written, began.elapsed());
         }
