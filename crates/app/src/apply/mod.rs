@@ -6,6 +6,7 @@
 //! the second time in vain; the leases only keep that rare.
 
 mod reading;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::outside::Outside;
 use hiscore_rank::redis::Look;
 use reading::Reading;
 pub(crate) use reading::{logged, portion};
+pub use replay::{Replay, Report};
 
 /// What every shard's loop shares.
 pub struct ApplyTools {
@@ -38,6 +40,8 @@ pub struct ApplyTools {
     pub metrics: ApplyMetrics,
     /// How each shard of ours is doing, for health and metrics.
     pub states: Mutex<BTreeMap<u16, State>>,
+    /// How far a replay of our shards is.
+    pub replay: Replay,
 }
 
 /// How it is with one shard that is ours.
@@ -83,6 +87,7 @@ impl ApplyTools {
                 () = reading.run() => {}
             }
             tools.states.lock().remove(&shard);
+            tools.replay.leave(shard);
         })
     }
 }

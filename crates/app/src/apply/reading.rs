@@ -103,10 +103,12 @@ impl Reading {
                 Stop::LookAgain => drop(tokio::time::timeout(PAUSE, self.seen.changed()).await),
                 Stop::Pause(why) => {
                     tracing::debug!(shard = self.shard, why, "the log is not applied for a moment");
+                    self.tools.replay.waits();
                     tokio::time::sleep(self.tools.outside.jittered(PAUSE)).await;
                 }
                 Stop::Operator(why) => {
                     self.stopped(why);
+                    self.tools.replay.waits();
                     tokio::time::sleep(LONG_PAUSE).await;
                 }
             }
@@ -144,6 +146,7 @@ impl Reading {
         // Under load there is always more; whoever got as far as the log was at the beginning has seen it all.
         let target = Target { end: bounds.end, epoch };
         let mut warming = place.warming;
+        self.tools.replay.look(self.shard, applied, bounds, warming);
         let mut idle = false;
         let mut batch = self.decode(reader.next(BYTES, Duration::ZERO).await?);
         loop {
@@ -184,6 +187,7 @@ impl Reading {
             if looked.elapsed() >= BOUNDS || (is_behind && batch.entries.is_empty()) {
                 bounds = log.bounds(self.shard).await?;
                 looked = Instant::now();
+                self.tools.replay.look(self.shard, applied, bounds, warming);
             }
             self.state(applied, bounds, most);
         }
@@ -251,6 +255,7 @@ impl Reading {
             match tools.ranks.apply(self.shard, Batch { log, applied, end_in, entries }).await {
                 Ok(done) => {
                     tools.metrics.applied(entries.len(), began.elapsed(), &done);
+                    tools.replay.applied(self.shard, done.offset);
                     return Ok(done);
                 }
                 Err(CallError::Behind { applied: there, .. }) => {
@@ -267,6 +272,7 @@ impl Reading {
                 Err(CallError::Invalid(why)) => return Err(Stop::Operator(why)),
                 Err(error) => {
                     tracing::debug!(shard = self.shard, %error, "not applied; trying again");
+                    tools.replay.waits();
                     tokio::time::sleep(tools.outside.jittered(PAUSE)).await;
                 }
             }

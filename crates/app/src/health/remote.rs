@@ -149,6 +149,7 @@ impl RemoteChecks {
                     Some((shard, why)) => format!("shard {shard} is not applied any further: {why}"),
                 },
             });
+            checks.push(Check { name: "replay", ok: true, detail: applier.replay.report().to_string() });
             checks.push(retention(&states));
         }
         checks

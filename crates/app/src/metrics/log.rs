@@ -8,7 +8,7 @@ use hiscore_rank::redis::Applied;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
@@ -160,6 +160,17 @@ impl Collector for LogGauges {
         };
         gauge("hiscore_log_open", "Whether the log is open here", f64::from(u8::from(link.log().is_some())))?;
         let Some(applier) = &self.applier else { return Ok(()) };
+        let replay = applier.replay.report();
+        gauge(
+            "hiscore_replay_shards",
+            "Shards that this process replays: Redis was emptied, or was far behind the log",
+            replay.shards as f64,
+        )?;
+        gauge(
+            "hiscore_replay_left_entries",
+            "Entries that a replay has in front of it, at most",
+            replay.left as f64,
+        )?;
         let states = applier.states.lock().clone();
         let lag: u64 = states.values().map(|state| state.lag).sum();
         let stopped = states.values().filter(|state| state.stopped.is_some()).count();
@@ -186,6 +197,13 @@ impl Collector for LogGauges {
             states.values().filter(|state| state.span.gone > 0).count() as f64,
         )?;
         gauge("hiscore_apply_shards", "Shards that this process applies", states.len() as f64)?;
-        gauge("hiscore_apply_stopped", "Shards that an operator must look at", stopped as f64)
+        gauge("hiscore_apply_stopped", "Shards that an operator must look at", stopped as f64)?;
+        let encoder = encoder.encode_descriptor(
+            "hiscore_replay_entries",
+            "Entries that were applied by replays",
+            None,
+            MetricType::Counter,
+        )?;
+        ConstCounter::new(replay.ever).encode(encoder)
     }
 }

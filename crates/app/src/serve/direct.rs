@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{ServeError, bind, limits};
-use crate::apply::ApplyTools;
+use crate::apply::{ApplyTools, Replay};
 use crate::coalesce::persister::pace::Pace;
 use crate::coalesce::persister::shard::ShardLoop;
 use crate::coalesce::persister::{PersistOptions, Tools};
@@ -160,6 +160,7 @@ impl DirectServer {
                 outside: Outside::default(),
                 metrics: ApplyMetrics::new(&mut registry),
                 states: Mutex::default(),
+                replay: Replay::default(),
             })
         });
         registry.register_collector(Box::new(LogGauges { link: link.clone(), applier: applier.clone() }));

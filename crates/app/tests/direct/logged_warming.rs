@@ -6,9 +6,9 @@ use hiscore_faults::wait::until;
 use serde_json::json;
 
 use crate::account::Account;
-use crate::deployment::{Deployment, PATIENCE};
+use crate::deployment::{Deployment, PATIENCE, gauge};
 use crate::load::{create, submit_all};
-use crate::logged_field::{Opened, Roles, kafka};
+use crate::logged_field::{Opened, Roles, kafka, readiness};
 use crate::wire::{self, Level, Verdict};
 
 const STATE: &str = "query State($id: ID!) { leaderboard(id: $id) { rankState totalCount } }";
@@ -109,8 +109,22 @@ fn nobody_says_that_a_board_which_the_log_has_is_not_there() {
     }
     let entry = account.open("sum", "late".into(), 1);
     submit_all(&mut fresh.client(), "sum", &[entry], &mut account);
-    let _applier = deployment.serve("apply");
+    let applier = deployment.serve("apply");
     deployment.await_applied(&log);
+    let told = until("the replay to be over", PATIENCE, || {
+        let (_, text) = readiness(&applier);
+        text.lines().find(|line| line.contains("none is under way; the last one: ")).map(str::to_owned)
+    });
+    println!("{told}");
+    let said = applier.said();
+    assert!(
+        said.contains("a replay of the log begins") && said.contains("the replay of the log is over"),
+        "{said}"
+    );
+    let gauge = |name| gauge(&mut applier.client(), name);
+    assert_eq!(gauge("hiscore_replay_left_entries"), Some(0.0));
+    // The board, ten players at once, and the one who was late.
+    assert!(gauge("hiscore_replay_entries_total").is_some_and(|entries| entries >= 3.0));
     deployment.settle(&persister);
     until("the board to be exact", PATIENCE, || {
         let data = wire::ask(&mut fresh.client(), STATE, &json!({ "id": "sum" })).ok()?;

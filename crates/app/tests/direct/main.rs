@@ -22,6 +22,7 @@ mod logged_appliers;
 mod logged_broker;
 mod logged_failover;
 mod logged_judged;
+mod logged_replay;
 mod logged_room;
 mod logged_seasons;
 mod logged_stopped;
