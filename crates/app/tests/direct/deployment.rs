@@ -11,7 +11,7 @@ use hiscore_faults::{Client, Process};
 use crate::account::Account;
 use crate::load::Played;
 use crate::shown::{Shown, by_mongodb, by_the_api};
-use crate::wire::Level;
+use crate::wire::{self, Level};
 
 /// For what goes on by itself on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -145,7 +145,9 @@ impl Deployment {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             self.settle(persister);
-            if wrong(&self.mongo, &mut reader.client(), &played.account, safe).is_empty() {
+            // Whoever reads hears of another primary by itself, which may be later.
+            let (client, account) = (&mut reader.client(), &played.account);
+            if exact(client, account.boards()) && wrong(&self.mongo, client, account, safe).is_empty() {
                 return;
             }
             pause();
@@ -179,6 +181,15 @@ pub(crate) fn dirty(redis: &Redis, shard: u16) -> Option<u64> {
     let is_open = ask(&["HGET", &key("m"), "fence"])? == id;
     let count = ["d", "f"].map(|name| ask(&["ZCARD", &key(name)])?.parse::<u64>().ok());
     is_open.then_some(count[0]? + count[1]?)
+}
+
+/// Whether all of these boards are shown as Redis has them.
+fn exact<'a>(client: &mut Client, mut boards: impl Iterator<Item = &'a str>) -> bool {
+    boards.all(|board| {
+        let query = "query State($id: ID!) { leaderboard(id: $id) { rankState } }";
+        let data = wire::ask(client, query, &serde_json::json!({ "id": board }));
+        data.is_ok_and(|data| data["leaderboard"]["rankState"] == "EXACT")
+    })
 }
 
 /// Checks an account against what the API and MongoDB show now.
