@@ -1,13 +1,12 @@
 //! One schedule, from its seed to what came of it.
 
+mod settle;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hiscore_faults::history::{Event, Promises, Row, Scores, check, event::Shown};
-use hiscore_rank::Query;
-use hiscore_rank::redis::RedisRanks;
-use hiscore_score::{LeaderboardId, Record, Season};
+use hiscore_faults::history::{Promises, check};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -28,10 +27,6 @@ const TICK: u64 = 10;
 const LONG_TICK: u64 = 50;
 /// How long it may take until everything is as it should be.
 const PATIENCE: u64 = 180_000;
-/// How long it must stay so, for the audits to see it twice.
-const REST: u64 = 12_000;
-/// The same where somebody may write late into an epoch that ended: that is looked for after 5, 15 and 35 s.
-const LONG_REST: u64 = 40_000;
 /// How often the store is copied, where copies may be wanted.
 const COPY: u64 = 250;
 
@@ -160,9 +155,12 @@ impl Schedule {
             field.create(&chance).await;
             let _ = created.send(());
         });
-        while is_created.try_recv().is_err() {
+        // A board that only an emptied Redis had is gone, as is a score there: so the games begin with all of them stored.
+        let mut are_created = false;
+        while !are_created || self.setting.backing.table.lock().boards.len() < BOARDS.len() {
+            are_created |= is_created.try_recv().is_ok();
             if self.world.now_ms() > PATIENCE {
-                return Ok(self.outcome(vec!["the boards are never created".to_owned()]));
+                return Ok(self.outcome(vec!["the boards are never created and stored".to_owned()]));
             }
             self.world.tick(LONG_TICK);
         }
@@ -340,118 +338,6 @@ impl Schedule {
         Ok(())
     }
 
-    /// Waits until both tiers are at rest, and stays a while; then compares them. What is wrong.
-    fn settle(&mut self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-        let (runtime, _) = self.world.host("checker")?;
-        let setting = self.setting.clone();
-        let chance = self.chance.part();
-        let ranks = runtime.block_on(async move { setting.tiers("checker", &chance).0 });
-        let deadline = self.world.now_ms() + PATIENCE;
-        let mut at_rest_since = None;
-        let rest = if self.plan.has_strays() { LONG_REST } else { REST };
-        while at_rest_since.is_none_or(|since| self.world.now_ms() < since + rest) {
-            if self.world.now_ms() > deadline {
-                return Ok(vec![format!("it does not settle: {}", self.why_not(&ranks, &runtime))]);
-            }
-            for _ in 0..10 {
-                self.world.tick(LONG_TICK);
-            }
-            let is_at_rest =
-                self.field.playing.load(Ordering::Relaxed) == 0 && self.why_not(&ranks, &runtime).is_empty();
-            if !is_at_rest {
-                at_rest_since = None;
-            } else if at_rest_since.is_none() {
-                at_rest_since = Some(self.world.now_ms());
-            }
-        }
-        let pages = self.pages(&ranks, &runtime)?;
-        self.field.events.lock().extend(pages);
-        let stored = self.stored();
-        self.field.events.lock().extend(stored);
-        Ok(Vec::new())
-    }
-
-    /// Has something asked on the checker's host.
-    fn ask<T: Send + 'static>(
-        &mut self,
-        runtime: &tokio::runtime::Handle,
-        asked: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
-        let (answer, mut answered) = oneshot::channel();
-        runtime.spawn(async move { answer.send(asked.await).is_ok() });
-        for _ in 0..1_000 {
-            self.world.tick(TICK);
-            if let Ok(answer) = answered.try_recv() {
-                return Some(answer);
-            }
-        }
-        None
-    }
-
-    /// Why it is not at rest; empty: it is.
-    fn why_not(&mut self, ranks: &Arc<RedisRanks>, runtime: &tokio::runtime::Handle) -> String {
-        let shards: Vec<u16> = (0..self.plan.shards).collect();
-        let (ranks, asked) = (Arc::clone(ranks), shards.clone());
-        let looks = self.ask(runtime, async move { ranks.look(&asked).await });
-        for (shard, look) in shards.into_iter().zip(looks.unwrap_or_default()) {
-            let look = match look {
-                Ok(look) => look,
-                Err(error) => return format!("shard {shard}: {error}"),
-            };
-            let there = self.setting.backing.table.lock().shards.get(&shard).cloned().unwrap_or_default();
-            let waiting = look.dirty + look.in_flight;
-            if !look.open || waiting > 0 || there.epoch != look.epoch {
-                return format!("shard {shard}: {look:?}, the store has {there:?}");
-            }
-        }
-        String::new()
-    }
-
-    fn pages(
-        &mut self,
-        ranks: &Arc<RedisRanks>,
-        runtime: &tokio::runtime::Handle,
-    ) -> Result<Vec<Event>, Box<dyn std::error::Error>> {
-        let mut events = Vec::new();
-        for (board, ..) in BOARDS {
-            let (ranks, id) = (Arc::clone(ranks), LeaderboardId::new(board)?);
-            let query = Query::FromRank { rank: 1, limit: 1_000 };
-            let page = self.ask(runtime, async move { ranks.page(&id, None, &query).await });
-            let page = page.ok_or("the ranks do not answer")??;
-            let rows = page
-                .rows
-                .iter()
-                .map(|(placed, record)| row(placed.player.as_str(), Some(placed.rank), record));
-            events.push(Event::Final {
-                tier: "ranks".to_owned(),
-                board: board.to_owned(),
-                version: page.version,
-                rows: rows.flatten().collect(),
-            });
-        }
-        Ok(events)
-    }
-
-    fn stored(&self) -> Vec<Event> {
-        let table = self.setting.backing.table.lock();
-        let of = |(board, ..): &(&str, _, _)| {
-            let (_, stored) = table.boards.get(&LeaderboardId::new(board).ok()?)?;
-            let version = stored.leaderboard.version;
-            let season = Season { leaderboard: stored.id.clone(), version };
-            let order = table.order(&season, &stored.leaderboard.rules);
-            let rows = (1..)
-                .zip(&order)
-                .filter_map(|(rank, (_, player, record))| row(player.as_str(), Some(rank), record));
-            Some(Event::Final {
-                tier: "store".to_owned(),
-                board: (*board).to_owned(),
-                version,
-                rows: rows.collect(),
-            })
-        };
-        BOARDS.iter().filter_map(of).collect()
-    }
-
     fn outcome(self, mut wrong: Vec<String>) -> Outcome {
         let events = std::mem::take(&mut *self.field.events.lock());
         let is_complete = wrong.is_empty();
@@ -483,11 +369,4 @@ impl Schedule {
         outcome.journal = self.journal.take();
         outcome
     }
-}
-
-fn row(player: &str, rank: Option<u64>, record: &Record) -> Option<Row> {
-    let live = record.live.as_ref()?;
-    let scores = Scores { score: live.score.get(), subscore: live.subscore.get() };
-    let shown = Shown { scores, num_score: live.num_score };
-    Some(Row { player: player.to_owned(), rank, shown })
 }
