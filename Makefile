@@ -55,7 +55,7 @@ bench-log: release ## submissions through Kafka, beside Kafka's own producer too
 
 bench-curves: release ## how cost grows over load and size; draws docs/plots
 	@scripts/tools.sh bench
-	$(CARGO) build --release --locked -p hiscore-rank --example measure
+	$(CARGO) build --release --locked -p hiscore-rank --example in_process
 	python3 bench/curves.py
 
 bench-direct: release ## the direct profile, beside a bare script in Redis in the same run

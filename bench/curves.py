@@ -47,9 +47,9 @@ def over_sizes(server, seconds):
     return rows
 
 
-def over_players(measure):
+def over_players(program):
     """What ranking itself costs, in process."""
-    out = subprocess.run([measure, *map(str, PLAYERS)], check=True, capture_output=True, text=True).stdout
+    out = subprocess.run([program, *map(str, PLAYERS)], check=True, capture_output=True, text=True).stdout
     rows = []
     for line in out.splitlines():
         fields = line.split()
@@ -64,7 +64,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     release = ROOT / "target" / "release"
     parser.add_argument("--binary", default=str(release / "hiscore"))
-    parser.add_argument("--measure", default=str(release / "examples" / "measure"))
+    parser.add_argument("--ranking", default=str(release / "examples" / "in_process"))
     parser.add_argument("--seconds", type=int, default=4, help="of each run (default 4)")
     parser.add_argument("--plots", type=pathlib.Path, default=ROOT / "docs" / "plots")
     arguments = parser.parse_args()
@@ -75,7 +75,7 @@ def main():
             load, bulks = over_connections(server, arguments.seconds), over_sizes(server, arguments.seconds)
         finally:
             server.stop()
-    sizes = over_players(arguments.measure)
+    sizes = over_players(arguments.ranking)
     arguments.plots.mkdir(parents=True, exist_ok=True)
     each = {"writes": "submitScore, PERSISTED", "reads": "top 10"}
     for name, title, label, figure in (

@@ -17,13 +17,14 @@ const STATE: &str = "query State($id: ID!) { leaderboard(id: $id) { rankState to
 fn nobody_is_shown_half_of_a_replay() {
     let Some(broker) = kafka(1) else { return };
     let deployment = Deployment::start(1).behind(broker);
-    let roles = Roles::start(&deployment);
-    let mut client = roles.ingest.client();
+    let Roles { ingest, scoreboard, persister, applier: _applier } = Roles::start(&deployment);
+    let mut client = ingest.client();
     let mut account = Account::default();
     create(&mut client, "sum", "INCREMENT");
     account.board("sum", "INCREMENT");
-    // From here on it is in the log alone.
-    deployment.mongo.pause(0);
+    deployment.settle(&persister);
+    // From here on it is in the log alone: nobody is left who could have a bulk on its way.
+    drop(persister.kill());
     for bulk in 0..60 {
         let entries: Vec<_> =
             (0..100).map(|player| account.open("sum", format!("p{bulk}-{player}"), 1)).collect();
@@ -33,8 +34,8 @@ fn nobody_is_shown_half_of_a_replay() {
     deployment.await_applied(&log);
     deployment.redis.kill();
     deployment.redis.restart();
-    deployment.mongo.resume(0);
-    let mut reader = roles.scoreboard.client();
+    let persister = deployment.serve("persist");
+    let mut reader = scoreboard.client();
     let mut seen = Vec::new();
     let total = until("the board to be exact", PATIENCE, || {
         let data = wire::ask(&mut reader, STATE, &json!({ "id": "sum" })).ok()?;
@@ -47,7 +48,7 @@ fn nobody_is_shown_half_of_a_replay() {
     println!("{seen:?}");
     assert_eq!(total, Some(6_000));
     assert!(!seen.contains(&json!(null)), "a board that there is was said not to be there: {seen:?}");
-    deployment.settle(&roles.persister);
+    deployment.settle(&persister);
     deployment.check_account(&mut reader, &account, Level::Logged);
 }
 

@@ -1,6 +1,6 @@
 //! What ranking costs, in time and in memory, by the number of players on one board.
 //!
-//! `cargo run --release -p hiscore-rank --example measure -- 10000 100000 1000000 10000000`
+//! `cargo run --release -p hiscore-rank --example in_process -- 10000 100000 1000000 10000000`
 //!
 //! Each size runs in a process of its own (this program starts itself), so that memory is that size's alone.
 //! Ids have 12 bytes; scores are spread evenly; players are drawn by chance, so that nearly every call misses the

@@ -1,7 +1,7 @@
 //! What an append costs, and reading it back: Kafka beside its own producer tool, and RabbitMQ, on servers that this starts.
 //!
 //! ```text
-//! cargo run --release -p hiscore-log --example measure [kafka|rabbitmq] [seconds]
+//! cargo run --release -p hiscore-log --example appends [kafka|rabbitmq] [seconds]
 //! ```
 //!
 //! Measured with one broker, everything on 2 shared cores of a virtual machine (others were compiling, load 5), 32 shards.
