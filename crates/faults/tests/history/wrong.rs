@@ -165,12 +165,13 @@ fn a_wrong_count() {
 
 #[test]
 fn too_many_of_unknown_fate() {
-    let mut history = on(Operator::Increment);
-    for op in 0..20 {
-        history = history.unknown(op, 1 << op, 0);
-    }
-    let found = history.ends(&[row("p", 1, 1, 0, 1)]);
-    assert_eq!(found, [Violation::Undecided { whose: whose("p"), unknown: 20 }]);
+    let found = |unknown: u64| {
+        let history =
+            (0..unknown).fold(on(Operator::Increment), |history, op| history.unknown(op, 1 << op, 0));
+        history.ends(&[row("p", 1, 1, 0, 1)])
+    };
+    assert_eq!(found(20), []);
+    assert_eq!(found(40), [Violation::Undecided { whose: whose("p"), unknown: 40 }]);
 }
 
 #[test]
