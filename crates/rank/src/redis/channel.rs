@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::connect::{Purpose, Trouble, connect};
 use super::library::Library;
@@ -21,6 +22,10 @@ const TELL_AGAIN: Duration = Duration::from_millis(100);
 /// never sent.
 const REST: Duration = Duration::from_secs(1);
 
+/// How long an answer is still waited for from a server that is not the primary any more: after a failover that was asked
+/// for it comes at once, and from one that stands still it never does.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// A connection that several may share: what they send is pipelined.
 #[derive(Debug)]
 pub(super) struct Channel {
@@ -32,6 +37,8 @@ pub(super) struct Channel {
     state: Mutex<State>,
     /// Whether it worked when last used.
     up: AtomicBool,
+    /// Cancelled when another server took over.
+    retired: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +60,18 @@ impl Channel {
             connecting: options.timeout.min(Duration::from_secs(2)),
             state: Mutex::default(),
             up: AtomicBool::new(false),
+            retired: CancellationToken::new(),
         }
+    }
+
+    /// The same, whose answers nobody waits long for any more once `retired`: another server took over.
+    pub(super) fn until(self, retired: &CancellationToken) -> Self {
+        Self { retired: retired.clone(), ..self }
+    }
+
+    async fn is_given_up(&self) {
+        self.retired.cancelled().await;
+        tokio::time::sleep(GRACE).await;
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -111,15 +129,26 @@ impl Channel {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
-        let (generation, mut connection) = self.connection().await?;
+        let (generation, mut connection) = tokio::select! {
+            biased;
+            connected = self.connection() => connected?,
+            () = self.is_given_up() => {
+                return Err(Trouble::Unavailable(format!("another took the place of {}", self.host)));
+            }
+        };
         let count = commands.len();
         let mut pipeline = Pipeline::with_capacity(count);
         for command in commands {
             pipeline.add_command(command);
         }
         let sending = connection.send_packed_commands(&pipeline, 0, count);
-        let ambiguous = match tokio::time::timeout(timeout, sending).await {
-            Ok(Ok(values)) if values.len() == count => {
+        let answered = tokio::select! {
+            biased;
+            answered = tokio::time::timeout(timeout, sending) => Some(answered),
+            () = self.is_given_up() => None,
+        };
+        let ambiguous = match answered {
+            Some(Ok(Ok(values))) if values.len() == count => {
                 self.up.store(true, Ordering::Relaxed);
                 let answers: Vec<_> = values.into_iter().map(answer).collect();
                 if answers.iter().any(|answer| matches!(answer, Err(Trouble::Elsewhere(_)))) {
@@ -128,9 +157,10 @@ impl Channel {
                 }
                 return Ok(answers);
             }
-            Ok(Ok(_)) => format!("{} answered something else", self.host),
-            Ok(Err(error)) => format!("{}: {error}", self.host),
-            Err(_) => format!("{} did not answer within {timeout:?}", self.host),
+            Some(Ok(Ok(_))) => format!("{} answered something else", self.host),
+            Some(Ok(Err(error))) => format!("{}: {error}", self.host),
+            Some(Err(_)) => format!("{} did not answer within {timeout:?}", self.host),
+            None => format!("{} did not answer before another took its place", self.host),
         };
         self.drop_connection(generation).await;
         Err(Trouble::Ambiguous(ambiguous))

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use redis::{Cmd, Value};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use super::calls::CallError;
 use super::channel::Channel;
@@ -32,6 +33,8 @@ pub(super) struct Node {
     lanes: Vec<Arc<Queue>>,
     replicas: Arc<AtomicU32>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Cancelled when it is not the primary any more.
+    retired: CancellationToken,
 }
 
 /// Who has which shard.
@@ -205,10 +208,14 @@ impl Hub {
         let kept = topology.nodes.clone();
         *self.topology.write() = topology;
         let gone = present.iter().filter(|node| !kept.iter().any(|kept| Arc::ptr_eq(kept, node)));
-        // What is under way there ends within its timeout, and the new primary is not to wait for that.
+        // The new primary is not to wait for what is under way there. One that stands still never answers, so that is given up
+        // soon; at the end, when nobody takes over, it may take its time.
         let mut retired = self.retired.lock();
         retired.retain(|task| !task.is_finished());
         for node in gone {
+            if !kept.is_empty() {
+                node.retired.cancel();
+            }
             node.lanes.iter().for_each(|lane| lane.close());
             retired.append(&mut node.tasks.lock());
         }
@@ -216,7 +223,8 @@ impl Hub {
 
     fn node(&self, host: &Host) -> Arc<Node> {
         let options = &self.options;
-        let channel = || Channel::new(options, host, Purpose::Primary);
+        let retired = CancellationToken::new();
+        let channel = || Channel::new(options, host, Purpose::Primary).until(&retired);
         let replicas: Arc<AtomicU32> = Arc::default();
         let lanes: Vec<Arc<Queue>> = (0..options.connections).map(|_| Arc::default()).collect();
         let tasks = lanes.iter().map(|queue| {
@@ -234,7 +242,8 @@ impl Hub {
             tokio::spawn(lane.run())
         });
         let tasks = Mutex::new(tasks.collect());
-        Arc::new(Node { reads: channel(), control: channel(), applies: channel(), lanes, replicas, tasks })
+        let (reads, control, applies) = (channel(), channel(), channel());
+        Arc::new(Node { reads, control, applies, lanes, replicas, tasks, retired })
     }
 
     /// By chance, up to as much again: those who lost the same Redis must not come back all at once.

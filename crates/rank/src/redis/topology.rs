@@ -12,6 +12,9 @@ use super::library::Keys;
 use super::options::Options;
 use super::url::{Host, Kind};
 
+/// How often a Sentinel is asked again while the primary that it named does not answer.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
 /// A primary, and the shards that are there.
 pub(super) type Place = (Host, Vec<u16>);
 
@@ -44,42 +47,48 @@ impl Resolver {
         }
     }
 
-    async fn ask(&mut self, host: &Host, purpose: Purpose, command: redis::Cmd) -> Result<Value, String> {
+    fn channel(&mut self, host: &Host, purpose: Purpose) -> Arc<Channel> {
         let key = (host.clone(), purpose == Purpose::Sentinel);
-        let channel = Arc::clone(
-            self.asked.entry(key).or_insert_with(|| Arc::new(Channel::new(&self.options, host, purpose))),
-        );
-        let text = |trouble: Trouble| match trouble {
-            Trouble::Unavailable(text)
-            | Trouble::Elsewhere(text)
-            | Trouble::Ambiguous(text)
-            | Trouble::Invalid(text) => text,
-            Trouble::NoFunction => "no such function".into(),
-        };
-        let mut answers = channel.send(vec![command], self.options.timeout).await.map_err(text)?;
-        answers.pop().unwrap_or(Ok(Value::Nil)).map_err(text)
+        let made = || Arc::new(Channel::new(&self.options, host, purpose));
+        Arc::clone(self.asked.entry(key).or_insert_with(made))
+    }
+
+    async fn ask(&mut self, host: &Host, purpose: Purpose, command: redis::Cmd) -> Result<Value, String> {
+        let channel = self.channel(host, purpose);
+        ask(&channel, command, self.options.timeout).await
     }
 
     /// The first that a Sentinel names and that says so itself: a Sentinel may be behind.
     async fn primary_of(&mut self, service: &str) -> Result<Host, String> {
         let mut why = String::new();
         for sentinel in self.options.url.hosts.clone() {
-            let mut command = redis::cmd("SENTINEL");
-            command.arg("get-master-addr-by-name").arg(service);
-            let named = match self.ask(&sentinel, Purpose::Sentinel, command).await {
-                Ok(answer) => host_of(&answer),
+            let asked = self.channel(&sentinel, Purpose::Sentinel);
+            let mut named = match named(&asked, service, self.options.timeout).await {
+                Ok(named) => named,
                 Err(error) => {
                     why = error;
                     continue;
                 }
             };
-            let Some(host) = named else {
+            while let Some(host) = named.take() {
+                let channel = self.channel(&host, Purpose::Any);
+                let role = ask(&channel, redis::cmd("ROLE"), self.options.timeout);
+                // One that stands still is not waited for when the Sentinel knows better meanwhile.
+                let role = tokio::select! {
+                    biased;
+                    role = role => role,
+                    another = another(&asked, service, &host, self.options.timeout) => {
+                        named = Some(another);
+                        continue;
+                    }
+                };
+                match role.map(|role| replicas(&role)) {
+                    Ok(Ok(_)) => return Ok(host),
+                    Ok(Err(error)) | Err(error) => why = format!("{host}, named by a Sentinel: {error}"),
+                }
+            }
+            if why.is_empty() {
                 why = format!("the Sentinel at {sentinel} knows no service {service:?}");
-                continue;
-            };
-            match self.ask(&host, Purpose::Any, redis::cmd("ROLE")).await.map(|role| replicas(&role)) {
-                Ok(Ok(_)) => return Ok(host),
-                Ok(Err(error)) | Err(error) => why = format!("{host}, named by a Sentinel: {error}"),
             }
         }
         Err(why)
@@ -95,10 +104,8 @@ impl Resolver {
         let mut votes: HashMap<Host, usize> = HashMap::new();
         let sentinels = self.options.url.hosts.clone();
         for sentinel in &sentinels {
-            let mut command = redis::cmd("SENTINEL");
-            command.arg("get-master-addr-by-name").arg(&service);
-            let named = self.ask(sentinel, Purpose::Sentinel, command).await;
-            if let Some(host) = named.ok().as_ref().and_then(host_of) {
+            let asked = self.channel(sentinel, Purpose::Sentinel);
+            if let Ok(Some(host)) = named(&asked, &service, self.options.timeout).await {
                 *votes.entry(host).or_default() += 1;
             }
         }
@@ -153,6 +160,37 @@ impl Resolver {
             return Ok(places);
         }
         cut_off.ok_or(why)
+    }
+}
+
+async fn ask(channel: &Channel, command: redis::Cmd, timeout: Duration) -> Result<Value, String> {
+    let text = |trouble: Trouble| match trouble {
+        Trouble::Unavailable(text)
+        | Trouble::Elsewhere(text)
+        | Trouble::Ambiguous(text)
+        | Trouble::Invalid(text) => text,
+        Trouble::NoFunction => "no such function".into(),
+    };
+    let mut answers = channel.send(vec![command], timeout).await.map_err(text)?;
+    answers.pop().unwrap_or(Ok(Value::Nil)).map_err(text)
+}
+
+/// Whom a Sentinel names, if it knows the service.
+async fn named(sentinel: &Channel, service: &str, timeout: Duration) -> Result<Option<Host>, String> {
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("get-master-addr-by-name").arg(service);
+    ask(sentinel, command, timeout).await.map(|answer| host_of(&answer))
+}
+
+/// Asks a Sentinel until it names another than `host`.
+async fn another(sentinel: &Channel, service: &str, host: &Host, timeout: Duration) -> Host {
+    loop {
+        tokio::time::sleep(ASK_AGAIN).await;
+        if let Ok(Some(another)) = named(sentinel, service, timeout).await
+            && another != *host
+        {
+            return another;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use hiscore_rank::Query;
 use hiscore_rank::redis::{CallError, Done, Options, ReadError, Trade};
 use hiscore_score::{Operator, Outcome};
 
-use super::support::{LONG, ME, PATIENCE, Tier, board, create, keyed, options, score, server};
+use super::support::{LONG, ME, PATIENCE, Tier, board, create, keyed, options, request, score, server};
 
 #[test]
 fn functions_come_back_by_themselves() {
@@ -174,6 +174,37 @@ fn a_failover_by_sentinels_is_followed_and_fenced() {
     let result = tier.submit(&daily, vec![keyed("a", 1, "one")]).remove(0);
     let Ok(Done::Submitted(done)) = result else { panic!("{result:?}") };
     assert_eq!((done.outcome, done.position.era), (Outcome::Duplicate, 1));
+    tier.close();
+}
+
+#[test]
+fn a_primary_that_stands_still_holds_nobody_up_once_there_is_another() {
+    let Some(primary) = server() else { return };
+    let replica = Redis::replica_of(&primary);
+    let sentinels = Sentinels::start("main", &primary, 3, 2);
+    let tier = Tier::with(Options { timeout: LONG, ..options(&sentinels.url()) });
+    let daily = board("daily");
+    until("the replica to be seen", PATIENCE, || (tier.ranks.status().replicas == 1).then_some(()));
+    tier.submit(&daily, vec![create(Operator::Best), score("a", 1)]);
+    assert!(tier.wait(tier.ranks.lease(Trade::Persist, 0, ME, LONG)).unwrap());
+    primary.pause();
+    let (submitted, leased, read) = tier.wait(async {
+        let asked = async {
+            tokio::join!(
+                tier.ranks.submit(request(&daily, vec![score("a", 2)])),
+                tier.ranks.lease(Trade::Persist, 0, ME, LONG),
+                tier.ranks.board(&daily),
+            )
+        };
+        tokio::time::timeout(PATIENCE * 2, asked).await.expect("a call waits for a primary that stands still")
+    });
+    assert!(matches!(submitted, Err(CallError::Ambiguous(_))), "{submitted:?}");
+    assert!(matches!(leased, Err(CallError::Ambiguous(_))), "{leased:?}");
+    assert!(matches!(read, Err(ReadError::Unavailable(_))), "{read:?}");
+    assert_eq!(sentinels.primary(), replica.address());
+    tier.open(0, 2);
+    assert!(tier.submit(&daily, vec![score("a", 3)])[0].is_ok());
+    primary.resume();
     tier.close();
 }
 
