@@ -73,12 +73,6 @@ impl Redis {
         all.extend(arguments);
         let replica = Self::on(host, &all);
         replica.await_primary();
-        // The primary counts on it once it has acknowledged something, which it does once a second.
-        let counted = format!("port={},state=online", replica.port());
-        until("the primary to count on its replica", PATIENCE, || {
-            let info = primary.try_command(&["INFO", "replication"]).ok()?.to_string();
-            info.contains(&counted).then_some(())
-        });
         replica
     }
 
@@ -125,15 +119,27 @@ impl Redis {
         Self { daemon, password }
     }
 
-    /// Waits until it is a replica whose primary is there and that has everything of it.
+    /// Waits until it is a replica that has everything of its primary, and whose primary sends it what comes.
     ///
     /// # Panics
     /// When that takes more than a minute.
     pub fn await_primary(&self) {
         until("a replica of Redis to be in step", PATIENCE, || {
             let info = self.try_command(&["INFO", "replication"]).ok()?.to_string();
-            info.contains("master_link_status:up").then_some(())
+            let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            let is_up = line("master_link_status:") == Some("up");
+            let (host, port) = (line("master_host:")?, line("master_port:")?);
+            let primary = SocketAddr::new(host.parse().ok()?, port.parse().ok()?);
+            (is_up && self.is_counted_on_by(primary)).then_some(())
         });
+    }
+
+    /// Whether its primary counts on it. Up to a tenth of a second after the replica has read the whole copy, and says that the
+    /// link is up, the primary has not noticed and sends it nothing: what it acknowledges then dies with it.
+    fn is_counted_on_by(&self, primary: SocketAddr) -> bool {
+        let ask = || connect(primary, self.password.as_deref(), SHORT)?.call(&["INFO", "replication"]);
+        let counted = format!("port={},state=online", self.port());
+        ask().is_ok_and(|info| info.to_string().contains(&counted))
     }
 
     /// Its port, the same after a restart.
