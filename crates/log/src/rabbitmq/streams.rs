@@ -17,13 +17,14 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::link::{Link, answer};
 use crate::certificate;
 use crate::contract::{Bounds, Expect, LogError, Options, Retention};
 
-/// How long a stream may take to begin, until it counts as empty: RabbitMQ does not say that one is.
+/// How long a stream may take to begin, until it counts as empty: RabbitMQ does not say that one is. A broker that needs more
+/// than a tenth of it to answer a question is given as much again.
 const BEGINS: Duration = Duration::from_millis(500);
 
 /// A chunk has fewer entries: what RabbitMQ puts on disk at once.
@@ -119,7 +120,7 @@ impl Streams {
         let channel = self.link.channel().await?;
         find(&channel, &self.of_certificate()).await?;
         let mut consumer = consume(&channel, &self.of_certificate(), Begin::First, 1).await?;
-        let first = first(&mut consumer).await?;
+        let first = first(&channel, &self.of_certificate(), &mut consumer).await?;
         match first.as_ref().map(offset).transpose()? {
             None => Ok(None),
             Some(0) => Ok(first.map(|first| first.data.to_vec())),
@@ -174,8 +175,10 @@ impl Streams {
         find(&channel, &stream).await?;
         let mut beginning = consume(&channel, &stream, Begin::First, 1).await?;
         let mut ending = consume(&channel, &stream, Begin::Last, WHOLE_CHUNK).await?;
-        let Some(earliest) = first(&mut beginning).await? else { return Ok(Bounds { first: 0, end: 0 }) };
-        let Some(mut last) = first(&mut ending).await? else {
+        let Some(earliest) = first(&channel, &stream, &mut beginning).await? else {
+            return Ok(Bounds { first: 0, end: 0 });
+        };
+        let Some(mut last) = first(&channel, &stream, &mut ending).await? else {
             return Err(LogError::Unavailable(format!("{stream} begins, but does not end")));
         };
         // The whole chunk is sent at once, and this is answered behind it.
@@ -218,12 +221,23 @@ pub(super) async fn consume(
 }
 
 /// The first entry, if there is one.
-async fn first(consumer: &mut Consumer) -> Result<Option<Delivery>, LogError> {
-    match timeout(BEGINS, consumer.next()).await {
-        Err(_) => Ok(None),
-        Ok(Some(Ok(delivery))) => Ok(Some(delivery)),
-        Ok(Some(Err(error))) => Err(super::errors::of_request(&error)),
-        Ok(None) => Err(LogError::Unavailable("RabbitMQ ended the reading".to_owned())),
+async fn first(
+    channel: &Channel,
+    stream: &str,
+    consumer: &mut Consumer,
+) -> Result<Option<Delivery>, LogError> {
+    loop {
+        match timeout(BEGINS, consumer.next()).await {
+            Err(_) => {}
+            Ok(Some(Ok(delivery))) => return Ok(Some(delivery)),
+            Ok(Some(Err(error))) => return Err(super::errors::of_request(&error)),
+            Ok(None) => return Err(LogError::Unavailable("RabbitMQ ended the reading".to_owned())),
+        }
+        let asked = Instant::now();
+        find(channel, stream).await?;
+        if asked.elapsed() < BEGINS / 10 {
+            return Ok(None);
+        }
     }
 }
 
