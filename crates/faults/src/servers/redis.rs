@@ -119,27 +119,40 @@ impl Redis {
         Self { daemon, password }
     }
 
-    /// Waits until it is a replica that has everything of its primary, and whose primary sends it what comes.
+    /// Waits until it is a replica that has everything of its primary, and gets what comes.
     ///
     /// # Panics
     /// When that takes more than a minute.
     pub fn await_primary(&self) {
+        let mut wanted = None;
         until("a replica of Redis to be in step", PATIENCE, || {
             let info = self.try_command(&["INFO", "replication"]).ok()?.to_string();
             let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            let is_up = line("master_link_status:") == Some("up");
             let (host, port) = (line("master_host:")?, line("master_port:")?);
-            let primary = SocketAddr::new(host.parse().ok()?, port.parse().ok()?);
-            (is_up && self.is_counted_on_by(primary)).then_some(())
+            let is_up = line("master_link_status:") == Some("up");
+            if is_up && wanted.is_none() {
+                let primary = SocketAddr::new(host.parse().ok()?, port.parse().ok()?);
+                wanted = Some(self.write_to(primary)?);
+            }
+            let has: u64 = line("slave_repl_offset:")?.parse().ok()?;
+            wanted.is_some_and(|wanted| has >= wanted).then_some(())
         });
     }
 
-    /// Whether its primary counts on it. Up to a tenth of a second after the replica has read the whole copy, and says that the
-    /// link is up, the primary has not noticed and sends it nothing: what it acknowledges then dies with it.
-    fn is_counted_on_by(&self, primary: SocketAddr) -> bool {
-        let ask = || connect(primary, self.password.as_deref(), SHORT)?.call(&["INFO", "replication"]);
-        let counted = format!("port={},state=online", self.port());
-        ask().is_ok_and(|info| info.to_string().contains(&counted))
+    /// Has its primary send it something, and says where that ends. Up to a second after a replica has read the whole copy and
+    /// says that the link is up, and its primary calls it online, the primary sends it nothing yet: it waits for the next acknowledgement, and
+    /// what it is told meanwhile dies with it.
+    fn write_to(&self, primary: SocketAddr) -> Option<u64> {
+        let mut connection = connect(primary, self.password.as_deref(), SHORT).ok()?;
+        let mut call = |command: &[&str]| Some(connection.call(command).ok()?.to_string());
+        // In a Cluster it has only some of the slots.
+        let key = (0..1_000).map(|number| format!("in-step-{number}")).find_map(|key| {
+            let written = call(&["SET", &key, ""])?;
+            (written == "OK").then_some(key)
+        })?;
+        call(&["DEL", &key])?;
+        let info = call(&["INFO", "replication"])?;
+        info.lines().find_map(|line| line.strip_prefix("master_repl_offset:"))?.trim().parse().ok()
     }
 
     /// Its port, the same after a restart.
