@@ -88,6 +88,7 @@ pub(crate) enum Fault {
     Kill,
     Pause,
     Roll,
+    Upgrade,
     Clock,
     Handles,
     LostReplies,
@@ -106,6 +107,7 @@ pub(crate) enum Fault {
     MongoPause,
     MongoStepDown,
     MongoNoQuorum,
+    MongoDiskFull,
     BrokerKill,
     BrokerPause,
     BrokersSlow,
@@ -157,6 +159,7 @@ faults! {
     Kill "kill", Ours, EVERY, (500, 3_000), Healed, Persisted, LEASE + USUAL;
     Pause "pause", Ours, EVERY, (1_500, 4_000), Healed, Persisted, LEASE + USUAL;
     Roll "rolling-restart", Ours, EVERY, (1_000, 1_000), Healed, Persisted, LEASE + USUAL;
+    Upgrade "rolling-upgrade", Ours, EVERY, (1_000, 1_000), Healed, Persisted, LEASE + USUAL;
     Clock "clock", Ours, EVERY, (2_000, 4_000), Healed, Persisted, LEASE + USUAL;
     Handles "handles", Ours, EVERY, (1_000, 2_000), Healed, Acked, 5_000;
     LostReplies "lost-replies", Link, EVERY, (500, 2_000), Healed, Acked, USUAL;
@@ -175,6 +178,7 @@ faults! {
     MongoPause "mongo-pause", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL + MONGO_LISTENS;
     MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;
     MongoNoQuorum "mongo-no-quorum", Mongo, SERVERS, (4_000, 8_000), Healed, Persisted, ELECTION + USUAL + 8_000;
+    MongoDiskFull "mongo-disk-full", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL;
     BrokerKill "broker-kill", Brokers, LOGGED, (3_000, 6_000), Begun, Acked, 5_000 + 6_000;
     BrokerPause "broker-pause", Brokers, LOGGED, (2_000, 6_000), Healed, Acked, 5_000;
     ZoneCut "zone-cut", Zone, SERVERS, (4_000, 8_000), Begun, Persisted, ELECTION + USUAL + MONGO_LISTENS;

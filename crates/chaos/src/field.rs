@@ -8,6 +8,7 @@ use hiscore_faults::servers::{Host, Kafka, Mongo, Proxy, Redis, Sentinels};
 use tempfile::TempDir;
 
 use crate::fault::{LEASE, Profile};
+use crate::options::Options;
 use crate::ours::Ours;
 use crate::zones::{ZONES, Zones};
 
@@ -17,11 +18,14 @@ pub(crate) const SHARDS: u16 = 4;
 pub(crate) const WINDOW: usize = 512;
 /// What the data folder of the embedded profile may take, in KiB.
 const DISK: u64 = 96 << 10;
+/// The same of each member of MongoDB, which keeps some 200 MiB of a run.
+const MONGO_DISK: u64 = 512 << 10;
 
 /// Fields are dropped in this order: whoever uses a server ends before it.
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) profile: Profile,
+    /// What is tested, which is what all processes are upgraded to.
     pub(crate) binary: PathBuf,
     pub(crate) links: Vec<Proxy>,
     pub(crate) ours: Vec<Ours>,
@@ -39,14 +43,20 @@ pub(crate) struct Servers {
     pub(crate) sentinels: Sentinels,
     pub(crate) redis: [Redis; 2],
     pub(crate) mongo: Mongo,
+    /// Where its members have their data. `Err`: why that is no file system of their own.
+    pub(crate) disks: Result<Vec<SmallDisk>, String>,
     pub(crate) kafka: Option<Kafka>,
 }
 
 impl Servers {
     /// Of each tier the first server is on the first host, and so on.
-    fn start(hosts: &[Host; ZONES], brokers: usize) -> Self {
+    fn start(hosts: &[Host; ZONES], folder: &Path, brokers: usize) -> Self {
+        let disks: Result<Vec<SmallDisk>, String> = (0..ZONES).map(|at| mongo_disk(folder, at)).collect();
         let (redis, mongo, kafka) = std::thread::scope(|scope| {
-            let mongo = scope.spawn(|| Mongo::on(hosts, &[]));
+            let mongo = scope.spawn(|| match &disks {
+                Ok(disks) => Mongo::in_folders(hosts, disks.iter().map(SmallDisk::folder).collect()),
+                Err(_) => Mongo::on(hosts, &[]),
+            });
             let kafka = scope.spawn(|| (brokers > 0).then(|| Kafka::on(&hosts[..brokers], "")));
             let primary = Redis::on(&hosts[0], &[]);
             let replica = Redis::replica_on(&hosts[1], &primary, &[]);
@@ -54,7 +64,7 @@ impl Servers {
             ([primary, replica], mongo.join().expect(joined), kafka.join().expect(joined))
         });
         let sentinels = Sentinels::on(hosts, "scores", &redis[0], 2);
-        Self { sentinels, redis, mongo, kafka }
+        Self { sentinels, redis, mongo, disks, kafka }
     }
 
     /// The place of the Redis that most Sentinels name.
@@ -75,12 +85,21 @@ impl Servers {
     }
 }
 
+/// A file system for one member, with an empty folder in it.
+fn mongo_disk(folder: &Path, at: usize) -> Result<SmallDisk, String> {
+    let place = folder.join(format!("mongo-{at}"));
+    std::fs::create_dir(&place).map_err(|error| error.to_string())?;
+    let disk = SmallDisk::mount(&place, MONGO_DISK)?;
+    std::fs::create_dir(disk.folder()).map_err(|error| error.to_string())?;
+    Ok(disk)
+}
+
 impl Field {
     /// Starts all of it and waits until it is ready.
     ///
     /// # Panics
     /// When a part of it does not start.
-    pub(crate) fn start(profile: Profile, binary: &Path, brokers: usize) -> Self {
+    pub(crate) fn start(profile: Profile, binary: &Path, options: &Options) -> Self {
         let folder = tempfile::Builder::new().prefix("hiscore-chaos-").tempdir().expect("a folder");
         let none = || "this profile has none".to_owned();
         let (disk, zones) = match profile {
@@ -94,8 +113,8 @@ impl Field {
         let hosts = std::array::from_fn(|at| place(at).0);
         let servers = match profile {
             Profile::Embedded => None,
-            Profile::Direct => Some(Servers::start(&hosts, 0)),
-            Profile::Logged => Some(Servers::start(&hosts, brokers)),
+            Profile::Direct => Some(Servers::start(&hosts, folder.path(), 0)),
+            Profile::Logged => Some(Servers::start(&hosts, folder.path(), options.brokers)),
         };
         let arguments = match &servers {
             None => embedded(&folder.path().join("data")),
@@ -108,13 +127,14 @@ impl Field {
             }
             all
         };
-        let of = |(at, (name, roles)): (usize, &(&'static str, &'static str))| {
+        let first = options.old.as_deref().unwrap_or(binary);
+        let of = |(at, process): (usize, &(&'static str, &'static str))| {
             // One of each pair in the zone of each Redis.
             let (host, ip) = place(at % 2);
-            Ours::new(name, roles, host, ip, &with_roles(roles))
+            Ours::new(*process, first, host, ip, &with_roles(process.1))
         };
         let ours: Vec<Ours> = profile.processes().iter().enumerate().map(of).collect();
-        ours.iter().for_each(|one| one.start(binary, 0));
+        ours.iter().for_each(|one| one.start(0));
         ours.iter().for_each(Ours::await_ready);
         let takes = |one: &&Ours| matches!(one.roles, "all" | "ingest");
         let links = ours.iter().filter(takes).map(|one| Proxy::start(one.address)).collect();

@@ -1,6 +1,7 @@
 //! How each fault is done and undone.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hiscore_faults::wait::{pause, until};
@@ -36,27 +37,22 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
         Fault::Kill => {
             ours.kill();
             wait_for(end);
-            ours.start(&field.binary, 0);
+            ours.start(0);
         }
         Fault::Pause => {
             ours.pause();
             wait_for(end);
             ours.resume();
         }
-        Fault::Roll => {
-            for one in &field.ours {
-                one.stop();
-                one.start(&field.binary, 0);
-                one.await_ready();
-            }
-        }
+        Fault::Roll => roll(field, None),
+        Fault::Upgrade => roll(field, Some(&field.binary)),
         Fault::Clock => {
             let ahead = if step.lasts.is_multiple_of(2) { HOUR } else { -HOUR };
             ours.stop();
-            ours.start(&field.binary, ahead);
+            ours.start(ahead);
             wait_for(end);
             ours.stop();
-            ours.start(&field.binary, 0);
+            ours.start(0);
         }
         Fault::Handles => return handles(field, step, end),
         Fault::LostReplies => {
@@ -87,6 +83,11 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
             wait_for(end);
             disk.release();
         }
+        Fault::MongoDiskFull => {
+            let servers = field.servers();
+            let disks = servers.disks.as_ref().map_err(Clone::clone)?;
+            return Ok(crate::tiers::mongo_disk_full(&servers.mongo, disks, end));
+        }
         Fault::ZoneCut | Fault::ZoneSplit | Fault::ZonesSlow => {
             let zones = field.zones.as_ref().map_err(Clone::clone)?;
             return Ok(crate::tiers::break_zone(field.servers(), zones, step, end));
@@ -98,6 +99,16 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
         ours.await_ready();
     }
     Ok(healed)
+}
+
+/// Each process ends in order and starts again, one after another; perhaps as another build.
+fn roll(field: &Field, upgrade: Option<&Path>) {
+    for one in &field.ours {
+        one.stop();
+        upgrade.iter().for_each(|binary| one.upgrade(binary));
+        one.start(0);
+        one.await_ready();
+    }
 }
 
 /// Stands still, goes on, and so on.

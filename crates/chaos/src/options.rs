@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::fault::{Fault, Profile};
+use crate::fault::{ALL, Fault, Profile};
 
 pub(crate) const USAGE: &str = "\
 hiscore-chaos: plays against real deployments while it breaks them, and checks every answer.
@@ -15,6 +15,7 @@ hiscore-chaos: plays against real deployments while it breaks them, and checks e
   --faults NAMES    only these kinds, by commas
   --schedule FILE   this schedule, as it was printed or kept, instead of seeds
   --rate N          at most so many requests a second; 300 if not given
+  --old FILE        an older build, which every process begins with: rolling-upgrade is among the faults then
   --brokers N       nodes of Kafka: 1 or 3; 3 if not given
   --factor N        every bound times this, for a machine that does other things as well; 1 if not given
   --keep FOLDER     where schedule, history and logs of what failed are kept; target/chaos if not given
@@ -34,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) faults: Vec<Fault>,
     pub(crate) schedule: Option<PathBuf>,
     pub(crate) rate: f64,
+    pub(crate) old: Option<PathBuf>,
     pub(crate) brokers: usize,
     pub(crate) factor: f64,
     pub(crate) keep: PathBuf,
@@ -52,6 +54,7 @@ impl Default for Options {
             faults: Vec::new(),
             schedule: None,
             rate: 300.0,
+            old: None,
             brokers: 3,
             factor: 1.0,
             keep: PathBuf::from("target/chaos"),
@@ -97,10 +100,22 @@ impl Options {
                     options.brokers = value.parse().ok().filter(|n| matches!(n, 1 | 3)).ok_or_else(wrong)?;
                 }
                 "--schedule" => options.schedule = Some(value.into()),
+                "--old" => {
+                    // It is started from another folder.
+                    let old = PathBuf::from(&value).canonicalize();
+                    options.old = Some(old.map_err(|error| format!("--old {value}: {error}"))?);
+                }
                 "--keep" => options.keep = value.into(),
                 "--json" => options.json = Some(value.into()),
                 _ => return Err(format!("{name}: no such option")),
             }
+        }
+        if options.faults.is_empty() {
+            // Without an older build there is nothing to upgrade from.
+            let can = |fault: &Fault| *fault != Fault::Upgrade || options.old.is_some();
+            options.faults = ALL.iter().map(|about| about.fault).filter(can).collect();
+        } else if options.faults.contains(&Fault::Upgrade) && options.old.is_none() {
+            return Err("rolling-upgrade needs --old, the build to upgrade from".to_owned());
         }
         Ok(options)
     }
@@ -125,6 +140,9 @@ mod tests {
         assert_eq!((options.seed, options.seeds, options.factor), (7, 1, 2.5));
         assert_eq!(options.faults, [Fault::Kill, Fault::Pause]);
         assert_eq!(read("--seed  --seconds 5").unwrap().seconds, 5, "an empty value is none");
+        assert!(!read("--seed 1").unwrap().faults.contains(&Fault::Upgrade), "there is no older build");
+        assert!(read("--old /dev/null").unwrap().faults.contains(&Fault::Upgrade));
+        assert!(read("--faults rolling-upgrade").is_err() && read("--old /nowhere/hiscore").is_err());
         for wrong in ["--seed", "--seed x", "--factor 0", "--faults kill,kil", "--brokers 2", "--what 1"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

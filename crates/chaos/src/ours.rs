@@ -1,7 +1,7 @@
 //! Our own processes of a deployment: each at a port of its own, stopped and started again as it was.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use hiscore_faults::process::command_on;
@@ -25,8 +25,10 @@ pub(crate) struct Ours {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    /// What it runs, from its next start on.
+    binary: PathBuf,
     process: Option<Process>,
     said: String,
 }
@@ -34,8 +36,8 @@ struct State {
 impl Ours {
     /// One that is to run `binary` with these arguments on a host, and listen at a free port of `ip`. It is not started yet.
     pub(crate) fn new(
-        name: &'static str,
-        roles: &'static str,
+        (name, roles): (&'static str, &'static str),
+        binary: &Path,
         host: Host,
         ip: Ipv4Addr,
         arguments: &[String],
@@ -43,18 +45,20 @@ impl Ours {
         let address = SocketAddr::from((ip, free_port()));
         let mut all = vec!["--listen".to_owned(), address.to_string()];
         all.extend_from_slice(arguments);
-        Self { name, roles, address, host, arguments: all, state: Mutex::default() }
+        let state = State { binary: binary.to_owned(), process: None, said: String::new() };
+        Self { name, roles, address, host, arguments: all, state: Mutex::new(state) }
     }
 
     /// Starts it and waits until it listens; `ahead`: by how many seconds its clock is wrong.
     ///
     /// # Panics
     /// When it ends instead.
-    pub(crate) fn start(&self, binary: &Path, ahead: i64) {
+    pub(crate) fn start(&self, ahead: i64) {
+        let binary = self.state.lock().binary.clone();
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let deadline = Instant::now() + PATIENCE;
         let process = loop {
-            let mut command = command_on(&self.host, binary, &arguments);
+            let mut command = command_on(&self.host, &binary, &arguments);
             if ahead != 0 {
                 command.env("HISCORE_CLOCK_AHEAD", ahead.to_string());
             }
@@ -102,6 +106,11 @@ impl Ours {
             state.said.push_str("--- stopped ---\n");
             assert_eq!(ended.code, Ok(0), "{} did not end well: {}", self.name, ended.said);
         }
+    }
+
+    /// From its next start on it runs this.
+    pub(crate) fn upgrade(&self, binary: &Path) {
+        binary.clone_into(&mut self.state.lock().binary);
     }
 
     /// Stops it where it is.

@@ -56,7 +56,7 @@ pub(crate) struct Ran {
 /// Runs a schedule; what came of it is in `ran`, also when something cannot be started or is not whole again within any
 /// reasonable time.
 pub(crate) fn run(schedule: &Schedule, options: &Options, binary: &Path, ran: &mut Ran) {
-    let started = std::panic::catch_unwind(|| Field::start(schedule.profile, binary, options.brokers));
+    let started = std::panic::catch_unwind(|| Field::start(schedule.profile, binary, options));
     let field = match started {
         Ok(field) => field,
         Err(panic) => return ran.failures.push(panic_text(panic.as_ref())),
@@ -109,10 +109,10 @@ fn play(field: &Field, schedule: &Schedule, options: &Options, ran: &mut Ran) {
         if back.is_none_or(|back| back > due.within) {
             ran.failures.push(format!("{what}: writes were back after {took}, not within {within:.1} s"));
         }
-        if faults == [Fault::Roll] && schedule.profile != Profile::Embedded {
+        if matches!(faults[..], [Fault::Roll | Fault::Upgrade]) && schedule.profile != Profile::Embedded {
             let lost = recorder.look(|seen| seen.given_up.iter().filter(|at| **at >= done[0].begun).count());
             if lost > 0 {
-                ran.failures.push(format!("{lost} writes failed during a rolling restart"));
+                ran.failures.push(format!("{lost} writes failed while processes were restarted in turn"));
             }
         }
         ran.groups.push((faults, back.unwrap_or(end - begun - due.since)));
@@ -129,7 +129,7 @@ fn play(field: &Field, schedule: &Schedule, options: &Options, ran: &mut Ran) {
     if schedule.profile == Profile::Embedded && report.violations.is_empty() {
         // What the process shows is what its folder has.
         field.ours[0].stop();
-        field.ours[0].start(&field.binary, 0);
+        field.ours[0].start(0);
         field.ours[0].await_ready();
         report = crate::finish::settle(field, schedule, &mut ran.events, options.factor);
     }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use hiscore_faults::SmallDisk;
 use hiscore_faults::servers::{Kafka, Mongo, Redis};
+use hiscore_faults::wait::pause;
 
 use crate::fault::Fault;
 use crate::field::Servers;
@@ -181,6 +183,22 @@ fn mongo(mongo: &Mongo, step: &Step, end: Instant) -> Instant {
         }
     }
     let healed = Instant::now();
+    mongo.await_all();
+    healed
+}
+
+/// The disk of the primary is full: it ends itself, and there is another.
+pub(crate) fn mongo_disk_full(mongo: &Mongo, disks: &[SmallDisk], end: Instant) -> Instant {
+    let primary = mongo.primary();
+    while Instant::now() < end {
+        // Again and again, for it lets go of some.
+        disks[primary].fill();
+        pause();
+    }
+    disks[primary].release();
+    let healed = Instant::now();
+    mongo.kill(primary);
+    mongo.restart(primary);
     mongo.await_all();
     healed
 }

@@ -3,7 +3,7 @@
 
 use std::io::Result;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bson::{Bson, Document, doc};
@@ -30,6 +30,8 @@ const ELECTION: i64 = 2_000;
 #[derive(Debug)]
 pub struct Mongo {
     members: Vec<Daemon>,
+    /// Where each has its data; none: in the folder of its process.
+    folders: Vec<PathBuf>,
 }
 
 impl Mongo {
@@ -48,9 +50,19 @@ impl Mongo {
 
     /// Starts one on each of these hosts.
     pub fn on(hosts: &[Host], arguments: &[&str]) -> Self {
+        Self::launch(hosts, Vec::new(), arguments)
+    }
+
+    /// Starts one on each of these hosts, with its data in the folder of the same place, which is there and empty.
+    pub fn in_folders(hosts: &[Host], folders: Vec<PathBuf>) -> Self {
+        Self::launch(hosts, folders, &[])
+    }
+
+    fn launch(hosts: &[Host], folders: Vec<PathBuf>, arguments: &[&str]) -> Self {
         let binary = super::mongod().expect("no mongod; run scripts/servers.sh");
-        let members = hosts.iter().map(|host| start(host, &binary, arguments)).collect();
-        let set = Self { members };
+        let one = |(at, host)| start(host, &binary, folders.get(at).map(PathBuf::as_path), arguments);
+        let members = hosts.iter().enumerate().map(one).collect();
+        let set = Self { members, folders };
         set.initiate();
         set.await_all();
         set
@@ -202,7 +214,7 @@ impl Mongo {
 
     /// Where a member's files are: to be copied, or put back, while it is not running.
     pub fn folder(&self, member: usize) -> &Path {
-        self.members[member].folder()
+        self.folders.get(member).map_or_else(|| self.members[member].folder(), PathBuf::as_path)
     }
 
     /// Everything a member wrote to its log.
@@ -211,10 +223,10 @@ impl Mongo {
     }
 }
 
-fn start(host: &Host, binary: &Path, more: &[&str]) -> Daemon {
+fn start(host: &Host, binary: &Path, data: Option<&Path>, more: &[&str]) -> Daemon {
     let arguments = |port: u16, folder: &Path| {
         let (ip, port) = (host.address().to_string(), port.to_string());
-        let folder = folder.to_string_lossy();
+        let folder = data.unwrap_or(folder).to_string_lossy();
         let mut arguments = vec!["--dbpath", &folder, "--port", &port, "--bind_ip", &ip];
         arguments.extend(["--replSet", NAME, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25"]);
         arguments.extend(["--oplogSize", "64", "--setParameter", "enableTestCommands=1"]);
