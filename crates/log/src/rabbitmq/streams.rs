@@ -23,9 +23,12 @@ use super::link::{Link, answer};
 use crate::certificate;
 use crate::contract::{Bounds, Expect, LogError, Options, Retention};
 
-/// How long a stream may take to begin, until it counts as empty: RabbitMQ does not say that one is. A broker that needs more
-/// than a tenth of it to answer a question is given as much again.
+/// How long a stream may take to begin, until it counts as empty: RabbitMQ does not say that one is. It is no less than
+/// [`QUESTIONS`] times what the broker takes to answer.
 const BEGINS: Duration = Duration::from_millis(500);
+
+/// So many questions could have been answered in the time after which a stream counts as empty.
+const QUESTIONS: u32 = 10;
 
 /// A chunk has fewer entries: what RabbitMQ puts on disk at once.
 const WHOLE_CHUNK: u16 = 20_000;
@@ -226,6 +229,7 @@ async fn first(
     stream: &str,
     consumer: &mut Consumer,
 ) -> Result<Option<Delivery>, LogError> {
+    let begun = Instant::now();
     loop {
         match timeout(BEGINS, consumer.next()).await {
             Err(_) => {}
@@ -235,7 +239,7 @@ async fn first(
         }
         let asked = Instant::now();
         find(channel, stream).await?;
-        if asked.elapsed() < BEGINS / 10 {
+        if begun.elapsed() >= asked.elapsed() * QUESTIONS {
             return Ok(None);
         }
     }
