@@ -1,5 +1,6 @@
 //! One connection to one server, made when it is needed and made again when it broke.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -129,10 +130,11 @@ impl Channel {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
+        let mut given_up = pin!(self.is_given_up());
         let (generation, mut connection) = tokio::select! {
             biased;
             connected = self.connection() => connected?,
-            () = self.is_given_up() => {
+            () = &mut given_up => {
                 return Err(Trouble::Unavailable(format!("another took the place of {}", self.host)));
             }
         };
@@ -145,7 +147,7 @@ impl Channel {
         let answered = tokio::select! {
             biased;
             answered = tokio::time::timeout(timeout, sending) => Some(answered),
-            () = self.is_given_up() => None,
+            () = &mut given_up => None,
         };
         let ambiguous = match answered {
             Some(Ok(Ok(values))) if values.len() == count => {

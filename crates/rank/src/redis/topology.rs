@@ -70,6 +70,9 @@ impl Resolver {
                     continue;
                 }
             };
+            if named.is_none() {
+                why = format!("the Sentinel at {sentinel} knows no service {service:?}");
+            }
             while let Some(host) = named.take() {
                 let channel = self.channel(&host, Purpose::Any);
                 let role = ask(&channel, redis::cmd("ROLE"), self.options.timeout);
@@ -86,9 +89,6 @@ impl Resolver {
                     Ok(Ok(_)) => return Ok(host),
                     Ok(Err(error)) | Err(error) => why = format!("{host}, named by a Sentinel: {error}"),
                 }
-            }
-            if why.is_empty() {
-                why = format!("the Sentinel at {sentinel} knows no service {service:?}");
             }
         }
         Err(why)
