@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use hiscore_faults::MemoryGroup;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::zones::{prepare, run};
@@ -21,6 +22,14 @@ const UNSHARE: [&str; 5] = ["--net", "--pid", "--fork", "--kill-child", "--mount
 /// Whether this process has namespaces of its own.
 pub(crate) fn is_alone() -> bool {
     std::env::var_os(ALONE).is_some()
+}
+
+/// What the names of all that is left outside of the namespaces begin with: no other run has it.
+pub(crate) fn mark() -> String {
+    if !is_alone() {
+        return format!("hiscore-chaos-{}", std::process::id());
+    }
+    std::env::temp_dir().file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Begins again in namespaces of its own. Comes back where that is done, or with the end of it all.
@@ -63,6 +72,9 @@ fn keep() -> Result<ExitCode, String> {
     points.filter(|point| Path::new(point).starts_with(folder.path())).for_each(|point| {
         drop(run("umount", &["--lazy", point]));
     });
+    if let Some(mark) = folder.path().file_name() {
+        MemoryGroup::remove_left(&mark.to_string_lossy());
+    }
     drop(folder);
     let code = ended.map_err(|error| error.to_string())?.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(130)))

@@ -108,6 +108,7 @@ pub(crate) enum Fault {
     MongoStepDown,
     MongoNoQuorum,
     MongoDiskFull,
+    MongoOom,
     BrokerKill,
     BrokerPause,
     BrokersSlow,
@@ -179,6 +180,7 @@ faults! {
     MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;
     MongoNoQuorum "mongo-no-quorum", Mongo, SERVERS, (4_000, 8_000), Healed, Persisted, ELECTION + USUAL + 8_000;
     MongoDiskFull "mongo-disk-full", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL;
+    MongoOom "mongo-oom", Mongo, SERVERS, (3_000, 6_000), Begun, Persisted, ELECTION + USUAL;
     BrokerKill "broker-kill", Brokers, LOGGED, (3_000, 6_000), Begun, Acked, 5_000 + 6_000;
     BrokerPause "broker-pause", Brokers, LOGGED, (2_000, 6_000), Healed, Acked, 5_000;
     ZoneCut "zone-cut", Zone, SERVERS, (4_000, 8_000), Begun, Persisted, ELECTION + USUAL + MONGO_LISTENS;
@@ -199,6 +201,12 @@ impl Fault {
 
     pub(crate) fn name(self) -> &'static str {
         self.about().name
+    }
+
+    /// What may happen if nothing else is asked for: without an older build there is nothing to upgrade from.
+    pub(crate) fn usual(is_older_build: bool) -> Vec<Self> {
+        let can = |fault: &Self| *fault != Self::Upgrade || is_older_build;
+        ALL.iter().map(|about| about.fault).filter(can).collect()
     }
 }
 

@@ -27,9 +27,27 @@ pub(crate) fn wait_for(end: Instant) {
     }
 }
 
-/// Breaks something, waits as long as the step says, and mends it; when it was healed. What `Err` says could not be done on
-/// this machine; nothing was then.
-pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Instant, String> {
+/// When something was broken, which may be a while after that was begun, and when it was mended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Broken {
+    pub(crate) begun: Instant,
+    pub(crate) healed: Instant,
+}
+
+/// Breaks something, waits as long as the step says, and mends it. What `Err` says could not be done on this machine; nothing
+/// was then.
+pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Broken, String> {
+    let begun = Instant::now();
+    if step.fault == Fault::MongoOom {
+        let servers = field.servers();
+        let groups = servers.groups.as_ref().map_err(Clone::clone)?;
+        return Ok(crate::tiers::mongo_out_of_memory(&servers.mongo, groups, step));
+    }
+    Ok(Broken { begun, healed: break_at_once(field, step)? })
+}
+
+/// What is broken as soon as that is begun; when it was mended.
+fn break_at_once(field: &Field, step: &Step) -> Result<Instant, String> {
     let end = Instant::now() + Duration::from_millis(step.lasts);
     let ours = &field.ours[step.target % field.ours.len()];
     let link = &field.links[step.target % field.links.len()];

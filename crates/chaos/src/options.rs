@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::fault::{ALL, Fault, Profile};
+use crate::fault::{Fault, Profile};
 
 pub(crate) const USAGE: &str = "\
 hiscore-chaos: plays against real deployments while it breaks them, and checks every answer.
@@ -111,9 +111,7 @@ impl Options {
             }
         }
         if options.faults.is_empty() {
-            // Without an older build there is nothing to upgrade from.
-            let can = |fault: &Fault| *fault != Fault::Upgrade || options.old.is_some();
-            options.faults = ALL.iter().map(|about| about.fault).filter(can).collect();
+            options.faults = Fault::usual(options.old.is_some());
         } else if options.faults.contains(&Fault::Upgrade) && options.old.is_none() {
             return Err("rolling-upgrade needs --old, the build to upgrade from".to_owned());
         }

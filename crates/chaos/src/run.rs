@@ -160,12 +160,10 @@ fn break_together(
             let step = step.clone();
             scope.spawn(move || {
                 wait_for(begun + late + Duration::from_millis(step.at));
-                let at = recorder.now();
-                let healed = carry_out(field, &step).map(|healed| {
-                    // It may have taken a while until the tier was whole again.
-                    recorder.now().saturating_sub(healed.elapsed())
-                });
-                (step, at, healed)
+                // It may have taken a while until the tier was whole again.
+                let then = |at: Instant| recorder.now().saturating_sub(at.elapsed());
+                let broken = carry_out(field, &step).map(|broken| (then(broken.begun), then(broken.healed)));
+                (step, broken)
             })
         };
         let threads: Vec<_> = group.iter().map(one).collect();
@@ -174,8 +172,8 @@ fn break_together(
     let mut done = Vec::new();
     for one in carried {
         match one {
-            Ok((step, begun, Ok(healed))) => done.push(Done { step, begun, healed }),
-            Ok((step, _, Err(why))) => {
+            Ok((step, Ok((begun, healed)))) => done.push(Done { step, begun, healed }),
+            Ok((step, Err(why))) => {
                 say(&format!("*** SKIPPED {}: {why} ***", step.fault.name()));
                 ran.skipped.push((step.fault, why));
             }

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use hiscore_faults::SmallDisk;
 use hiscore_faults::servers::{Kafka, Mongo, Redis};
 use hiscore_faults::wait::pause;
+use hiscore_faults::{MemoryGroup, SmallDisk};
 
 use crate::fault::Fault;
 use crate::field::Servers;
-use crate::inject::{await_that, in_halts, wait_for};
+use crate::inject::{Broken, await_that, in_halts, wait_for};
 use crate::schedule::Step;
 use crate::zones::Zones;
 
@@ -139,12 +139,8 @@ fn given_up(servers: &Servers, before: usize) {
 /// Waits until there is a primary, and a replica in step with it.
 fn await_redis(servers: &Servers) {
     await_that("Redis to be whole again", || {
-        let at = servers.primary();
-        let ids = [at, 1 - at].map(|at| {
-            let info = servers.redis[at].try_command(&["INFO", "replication"]).map(|info| info.to_string());
-            info.unwrap_or_default()
-        });
-        ids[0].contains("state=online") && ids[1].contains("master_link_status:up")
+        // Sentinels may still change their minds.
+        servers.redis[1 - servers.primary()].is_in_step()
     });
     servers.sentinels.await_known(1);
 }
@@ -201,6 +197,25 @@ pub(crate) fn mongo_disk_full(mongo: &Mongo, disks: &[SmallDisk], end: Instant) 
     mongo.restart(primary);
     mongo.await_all();
     healed
+}
+
+/// The primary wants more memory than there is: the kernel kills it, and there is another.
+pub(crate) fn mongo_out_of_memory(mongo: &Mongo, groups: &[MemoryGroup], step: &Step) -> Broken {
+    let primary = mongo.primary();
+    let group = &groups[primary];
+    let before = group.killed();
+    await_that("the kernel to kill MongoDB's primary for memory", || {
+        group.squeeze();
+        group.killed() > before && !mongo.is_running(primary)
+    });
+    // It goes on for a while with less and less.
+    let begun = Instant::now();
+    wait_for(begun + Duration::from_millis(step.lasts));
+    group.release();
+    mongo.restart(primary);
+    let healed = Instant::now();
+    mongo.await_all();
+    Broken { begun, healed }
 }
 
 fn brokers(kafka: &Kafka, step: &Step, end: Instant) -> Instant {

@@ -1,4 +1,4 @@
-//! For tests only: disks that crash, tear and fill up, servers that are killed, and the account of what they
+//! For tests only: disks that crash, tear and fill up, memory that runs out, servers that are killed, and the account of what they
 //! acknowledged.
 //!
 //! What goes wrong here fails a test, so everything about processes panics with what an engineer then needs: what
@@ -8,6 +8,7 @@ pub mod client;
 pub mod disk;
 pub mod documents;
 pub mod history;
+pub mod memory_group;
 pub mod process;
 pub mod random;
 pub mod scores;
@@ -19,6 +20,7 @@ pub mod wire;
 
 pub use client::{Client, Failure};
 pub use disk::SimDisk;
+pub use memory_group::MemoryGroup;
 pub use process::{Ended, Process};
 pub use random::Random;
 pub use scores::{Entry, Verdict};

@@ -4,13 +4,13 @@
 use std::io::Result;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::certificates::Certificates;
 use super::daemon::{Daemon, PATIENCE, free_port, local};
 use super::host::Host;
 use super::resp::{Reply, Resp};
-use crate::wait::until;
+use crate::wait::{pause, until};
 
 /// For the question whether it has started: a paused server must not hold that up.
 const SHORT: Duration = Duration::from_secs(1);
@@ -124,19 +124,31 @@ impl Redis {
     /// # Panics
     /// When that takes more than a minute.
     pub fn await_primary(&self) {
-        let mut wanted = None;
-        until("a replica of Redis to be in step", PATIENCE, || {
-            let info = self.try_command(&["INFO", "replication"]).ok()?.to_string();
-            let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            let (host, port) = (line("master_host:")?, line("master_port:")?);
-            let is_up = line("master_link_status:") == Some("up");
-            if is_up && wanted.is_none() {
-                let primary = SocketAddr::new(host.parse().ok()?, port.parse().ok()?);
-                wanted = Some(self.write_to(primary)?);
+        until("a replica of Redis to be in step", PATIENCE, || self.is_in_step().then_some(()));
+    }
+
+    /// Whether it is a replica, and has what its primary is told now within a second.
+    pub fn is_in_step(&self) -> bool {
+        let Some((primary, _)) = self.follows() else { return false };
+        let Some(wanted) = self.write_to(primary) else { return false };
+        let deadline = Instant::now() + SHORT;
+        loop {
+            match self.follows() {
+                Some((same, has)) if same == primary && has >= wanted => return true,
+                _ if Instant::now() >= deadline => return false,
+                _ => pause(),
             }
-            let has: u64 = line("slave_repl_offset:")?.parse().ok()?;
-            wanted.is_some_and(|wanted| has >= wanted).then_some(())
-        });
+        }
+    }
+
+    /// Whose replica it is, and how far it has come, if the link to it is up.
+    fn follows(&self) -> Option<(SocketAddr, u64)> {
+        let info = self.try_command(&["INFO", "replication"]).ok()?.to_string();
+        let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let (host, port) = (line("master_host:")?, line("master_port:")?);
+        let primary = SocketAddr::new(host.parse().ok()?, port.parse().ok()?);
+        let has = line("slave_repl_offset:")?.parse().ok()?;
+        (line("master_link_status:") == Some("up")).then_some((primary, has))
     }
 
     /// Has its primary send it something, and says where that ends. Up to a second after a replica has read the whole copy and
