@@ -162,6 +162,32 @@ fn live_persisters_are_counted() {
     tier.close();
 }
 
+/// A replica that is promoted has a clock of its own. What was said by one that was an hour ahead is put there as that one
+/// would have.
+#[test]
+fn who_died_by_a_clock_that_was_ahead_holds_nobody_up() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let lease = |trade, holder| tier.wait(tier.ranks.lease(trade, 0, holder, LONG)).unwrap();
+    let enlist = |holder| tier.wait(tier.ranks.enlist(Trade::Persist, holder, LONG)).unwrap();
+    assert!(lease(Trade::Persist, ME) && lease(Trade::Apply, "applier"));
+    assert!(!lease(Trade::Persist, "other") && !lease(Trade::Apply, "other"));
+    assert_eq!((enlist(ME), enlist("other")), (1, 2));
+    let meta = redis.command(&["KEYS", "*:0}:m"]);
+    let base = meta.strip_suffix('m').unwrap();
+    let later = |field: &str| {
+        let at: u64 = redis.command(&["HGET", &meta, field]).parse().unwrap();
+        redis.command(&["HSET", &meta, field, &(at + 3_600_000).to_string()]);
+    };
+    ["since", "until", "applies_since", "applies_until", "p_seen"].into_iter().for_each(later);
+    redis.command(&["ZINCRBY", &format!("{base}p"), "3600000", ME]);
+    assert_eq!((tier.look().holder, tier.look().applier), (None, None));
+    assert_eq!((enlist("other"), enlist("another")), (1, 2), "who lives says so again");
+    assert!(lease(Trade::Persist, "other") && lease(Trade::Apply, "other"));
+    assert!(!lease(Trade::Persist, ME) && !lease(Trade::Apply, "applier"));
+    tier.close();
+}
+
 #[test]
 fn who_waits_for_the_store_wakes_the_persister() {
     let Some(redis) = server() else { return };

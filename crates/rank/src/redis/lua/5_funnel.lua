@@ -8,13 +8,19 @@ local function holds(meta, holder)
   return call('HGET', meta, 'holder') == holder
 end
 
--- Takes or renews the lease of a trade (PERSIST or APPLY); false if another's has not expired.
-local PERSIST, APPLY = { 'p', 'holder', 'until' }, { 'a', 'applier', 'applies_until' }
+-- Whether a lease goes on. One that was taken later than now is by the clock of a primary before this one, which was ahead:
+-- by this clock it could stand for hours, whatever became of its holder.
+local function goes_on(upto, since, now)
+  return tonumber(upto) > now and tonumber(since or 0) <= now
+end
+
+-- Takes or renews the lease of a trade (PERSIST or APPLY); false if another's goes on.
+local PERSIST, APPLY = { 'p', 'holder', 'until', 'since' }, { 'a', 'applier', 'applies_until', 'applies_since' }
 local function take(meta, holder, ttl, trade)
-  local _, who, upto = unpack(trade or PERSIST)
-  local m, now = call('HMGET', meta, who, upto), now_ms()
-  if m[1] and m[1] ~= holder and tonumber(m[2]) > now then return false end
-  call('HSET', meta, who, holder, upto, now + tonumber(ttl))
+  local _, who, upto, since = unpack(trade or PERSIST)
+  local m, now = call('HMGET', meta, who, upto, since), now_ms()
+  if m[1] and m[1] ~= holder and goes_on(m[2], m[3], now) then return false end
+  call('HSET', meta, who, holder, upto, now + tonumber(ttl), since, now)
   return true
 end
 
@@ -28,11 +34,12 @@ end
 local function look_at(keys)
   local base, id, primary = here(keys)
   local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'persisted', 'wake', 'holder', 'until',
-    'deployment', 'shards', 'window', 'settled', 'applier', 'applies_until', 'log', 'era', 'applied', 'bytes', 'warming')
+    'deployment', 'shards', 'window', 'settled', 'applier', 'applies_until', 'log', 'era', 'applied', 'bytes', 'warming',
+    'since', 'applies_since')
   local now = now_ms()
   local memory = call('INFO', 'memory')
-  local holder = m[7] and tonumber(m[8]) > now and m[7] or ''
-  local applier = m[13] and tonumber(m[14]) > now and m[13] or ''
+  local holder = m[7] and goes_on(m[8], m[20], now) and m[7] or ''
+  local applier = m[13] and goes_on(m[14], m[21], now) and m[13] or ''
   return {
     'OK', m[2] or FORMAT, (primary and id and m[1] == id) and 1 or 0, tonumber(m[3] or 0), tonumber(m[12] or m[4] or 0),
     tonumber(m[5] or 0), call('ZCARD', base .. 'd'), call('ZCARD', base .. 'f'), oldest(base) or -1, now,
@@ -48,7 +55,10 @@ end
 local function enlist(keys, args)
   local base, _, primary = here(keys)
   if not primary then return REPLICA end
-  local now, key = now_ms(), base .. args[3]
+  local now, key, seen = now_ms(), base .. args[3], args[3] .. '_seen'
+  -- As with a lease: who said so by a clock that was ahead says it again soon, if he lives.
+  if tonumber(call('HGET', keys[1], seen) or 0) > now then call('DEL', key) end
+  call('HSET', keys[1], seen, now)
   call('ZREMRANGEBYSCORE', key, '-inf', now)
   if args[2] == '' then
     call('ZREM', key, args[1])
@@ -67,8 +77,8 @@ end
 local function release(keys, args)
   local _, _, primary = here(keys)
   if not primary then return REPLICA end
-  local _, who, upto = unpack(args[2] == 'a' and APPLY or PERSIST)
-  if call('HGET', keys[1], who) == args[1] then call('HDEL', keys[1], who, upto) end
+  local _, who, upto, since = unpack(args[2] == 'a' and APPLY or PERSIST)
+  if call('HGET', keys[1], who) == args[1] then call('HDEL', keys[1], who, upto, since) end
   return { 'OK' }
 end
 
