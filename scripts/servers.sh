@@ -19,6 +19,9 @@ from_debian() {
 redis() {
     # Certificates for those tests that speak TLS to it.
     have openssl || { can_install && from_debian openssl; } || missing+=("openssl")
+    # Tells one of them another time of day.
+    faketime() { find /usr/lib /usr/lib64 /usr/local/lib -maxdepth 3 -path '*/faketime/libfaketime.so.1' 2>/dev/null | grep -q .; }
+    faketime || { can_install && from_debian libfaketime; } || missing+=("libfaketime (on Debian, as root: apt-get install libfaketime)")
     have redis-server && return
     if ! can_install; then
         missing+=("redis-server 7.0 or newer (on Debian, as root: apt-get install redis-server)")

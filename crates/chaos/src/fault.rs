@@ -103,6 +103,7 @@ pub(crate) enum Fault {
     FunctionsFlushed,
     ReplicaKill,
     SentinelKill,
+    RedisClock,
     MongoKill,
     MongoPause,
     MongoStepDown,
@@ -175,6 +176,7 @@ faults! {
     FunctionsFlushed "functions-flushed", Redis, SERVERS, (1, 1), Begun, Acked, 2_000;
     ReplicaKill "replica-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
     SentinelKill "sentinel-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
+    RedisClock "redis-clock", Redis, SERVERS, (3_000, 6_000), Begun, Acked, DOWN_AFTER + USUAL;
     MongoKill "mongo-kill", Mongo, SERVERS, (3_000, 6_000), Begun, Persisted, ELECTION + USUAL;
     MongoPause "mongo-pause", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL + MONGO_LISTENS;
     MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;

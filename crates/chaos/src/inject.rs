@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hiscore_faults::servers;
 use hiscore_faults::wait::{pause, until};
 
 use crate::fault::{Fault, Profile};
@@ -19,6 +20,11 @@ const MANY: usize = 5_000;
 const HOUR: i64 = 3_600;
 /// What goes slowly stands still for this long, and goes on for as long.
 const HALT: Duration = Duration::from_millis(60);
+
+/// By how many seconds a clock is wrong.
+pub(crate) fn ahead(step: &Step) -> i64 {
+    if step.lasts.is_multiple_of(2) { HOUR } else { -HOUR }
+}
 
 /// Waits until `end`.
 pub(crate) fn wait_for(end: Instant) {
@@ -43,6 +49,12 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Broken, String> {
         let groups = servers.groups.as_ref().map_err(Clone::clone)?;
         return Ok(crate::tiers::mongo_out_of_memory(&servers.mongo, groups, step));
     }
+    if step.fault == Fault::RedisClock {
+        if servers::missing("libfaketime") {
+            return Err("no libfaketime; run scripts/servers.sh".to_owned());
+        }
+        return Ok(crate::tiers::redis_clock(field.servers(), step));
+    }
     Ok(Broken { begun, healed: break_at_once(field, step)? })
 }
 
@@ -65,7 +77,7 @@ fn break_at_once(field: &Field, step: &Step) -> Result<Instant, String> {
         Fault::Roll => roll(field, None),
         Fault::Upgrade => roll(field, Some(&field.binary)),
         Fault::Clock => {
-            let ahead = if step.lasts.is_multiple_of(2) { HOUR } else { -HOUR };
+            let ahead = ahead(step);
             ours.stop();
             ours.start(ahead);
             wait_for(end);

@@ -8,7 +8,7 @@ use hiscore_faults::{MemoryGroup, SmallDisk};
 
 use crate::fault::Fault;
 use crate::field::Servers;
-use crate::inject::{Broken, await_that, in_halts, wait_for};
+use crate::inject::{Broken, ahead, await_that, in_halts, wait_for};
 use crate::schedule::Step;
 use crate::zones::Zones;
 
@@ -91,6 +91,26 @@ fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
     };
     await_redis(servers);
     healed
+}
+
+/// The replica starts again with a clock that is wrong by an hour; once it is in step, the primary dies, and the clock that stamps
+/// follow jumps. It is right again when that Redis is next started.
+pub(crate) fn redis_clock(servers: &Servers, step: &Step) -> Broken {
+    let at = servers.primary();
+    let (primary, replica) = (&servers.redis[at], &servers.redis[1 - at]);
+    replica.kill();
+    replica.restart_at(ahead(step));
+    follow(replica, primary);
+    await_redis(servers);
+    let begun = Instant::now();
+    primary.kill();
+    wait_for(begun + Duration::from_millis(step.lasts));
+    servers.sentinels.primary_after(primary.address());
+    primary.restart();
+    follow(primary, replica);
+    let healed = Instant::now();
+    await_redis(servers);
+    Broken { begun, healed }
 }
 
 /// Cuts off the zone that the Redis primary is in, with a member of MongoDB, a broker, and processes of ours.

@@ -23,6 +23,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 mod certificates;
+mod clock;
 mod cluster;
 mod daemon;
 mod host;
@@ -70,8 +71,8 @@ pub fn mongod() -> Option<PathBuf> {
     on_path("mongod").or_else(|| Some(tools()?.join("mongod")).filter(|path| is_file(path)))
 }
 
-/// Whether a test has to do without `name` (`redis-server`, `mongod`, `kafka`, `rabbitmq-server` or `openssl`) and end here; it
-/// has been told why.
+/// Whether a test has to do without `name` (`redis-server`, `mongod`, `kafka`, `rabbitmq-server`, `libfaketime` or `openssl`) and
+/// end here; it has been told why.
 ///
 /// # Panics
 /// When it is missing and the environment says that it must not be.
@@ -82,6 +83,7 @@ pub fn missing(name: &str) -> bool {
         "mongod" => mongod(),
         "openssl" => openssl(),
         "kafka" => kafka::folder(),
+        "libfaketime" => clock::environment(0).and_then(|_| clock::library()),
         "rabbitmq-server" => rabbitmq::binary(),
         _ => panic!("no server of that name is known: {name}"),
     };

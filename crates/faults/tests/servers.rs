@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bson::doc;
 use hiscore_faults::servers::{Mongo, Proxy, Redis, RedisCluster, Resp, Sentinels, missing};
@@ -43,6 +44,29 @@ fn a_redis_with_a_file_and_a_password_comes_back_as_it_was() {
     redis.restart();
     assert_eq!(redis.command(&["GET", "key"]), "value");
     assert!(redis.url().starts_with("redis://:secret@127.0.0.1:"));
+}
+
+#[test]
+fn a_redis_has_another_time_of_day_until_it_is_started_again() {
+    if missing("redis-server") || missing("libfaketime") {
+        return;
+    }
+    let redis = Redis::start();
+    let ahead = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+        let theirs = redis.command(&["TIME"]);
+        (theirs.lines().next().unwrap().parse::<f64>().unwrap() - now).round()
+    };
+    for wrong in [3_600.0, -3_600.0] {
+        redis.kill();
+        redis.restart_at(wrong as i64);
+        assert!((wrong - 60.0..wrong + 60.0).contains(&ahead()), "{}", ahead());
+        let left = Path::new("/dev/shm").join(format!("faketime_shm_{}", redis.id().unwrap()));
+        assert!(!left.exists());
+    }
+    redis.kill();
+    redis.restart();
+    assert!(ahead().abs() < 60.0);
 }
 
 #[test]

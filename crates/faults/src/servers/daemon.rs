@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::clock;
 use super::host::Host;
 use crate::wait::until;
 
@@ -96,7 +97,7 @@ impl Daemon {
                 child: Mutex::new(None),
                 folder,
             };
-            daemon.spawn();
+            daemon.spawn(0);
             match daemon.await_start(&ready) {
                 Ok(()) => return daemon,
                 Err(log) => assert!(port_was_taken(&log), "{} did not start:\n{log}", binary.display()),
@@ -110,22 +111,38 @@ impl Daemon {
     /// # Panics
     /// When it was not killed before, or ends instead.
     pub(super) fn restart(&self, ready: impl Fn(u16, u32) -> bool) {
+        self.restart_at(0, ready);
+    }
+
+    /// Starts it again with a clock that is so many seconds ahead.
+    ///
+    /// # Panics
+    /// Also when this machine has no libfaketime.
+    pub(super) fn restart_at(&self, ahead: i64, ready: impl Fn(u16, u32) -> bool) {
         assert!(!self.is_running(), "{} still runs: kill it first", self.binary.display());
         until("a server to start again at its port", PATIENCE, || {
             let before = self.log().len();
-            self.spawn();
-            let Err(log) = self.await_start(&ready) else { return Some(()) };
+            self.spawn(ahead);
+            let started = self.await_start(&ready);
+            self.id().into_iter().for_each(clock::forget);
+            let Err(log) = started else { return Some(()) };
             let log = log.get(before..).unwrap_or_default();
             assert!(port_was_taken(log), "{} did not start again:\n{log}", self.binary.display());
             None
         });
     }
 
-    fn spawn(&self) {
+    fn spawn(&self, ahead: i64) {
         let log = File::options().create(true).append(true).open(self.log_file()).expect("a log file");
-        let child = self
-            .host
-            .command(&self.binary)
+        let mut command = if ahead == 0 {
+            self.host.command(&self.binary)
+        } else {
+            let mut command = self.host.command(Path::new("/usr/bin/env"));
+            command.args(clock::environment(ahead).expect("no libfaketime; run scripts/servers.sh"));
+            command.arg(&self.binary);
+            command
+        };
+        let child = command
             .args(&self.arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())

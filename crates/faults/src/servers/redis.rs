@@ -247,6 +247,14 @@ impl Redis {
         self.daemon.restart(|_, id| answers(self.address(), id, self.password.as_deref()));
     }
 
+    /// The same with a clock that is so many seconds ahead.
+    ///
+    /// # Panics
+    /// When this machine has no libfaketime (see [`super::missing`]).
+    pub fn restart_at(&self, ahead: i64) {
+        self.daemon.restart_at(ahead, |_, id| answers(self.address(), id, self.password.as_deref()));
+    }
+
     /// Whether its process is there, paused or not.
     pub fn is_running(&self) -> bool {
         self.daemon.is_running()
