@@ -159,11 +159,24 @@ pub(super) fn player_id(bytes: &[u8]) -> Result<PlayerId, Garbled> {
     PlayerId::new(text(bytes)?).map_err(|_| Garbled("the name of a player is not valid"))
 }
 
-/// A record as the functions keep it.
+/// What kind of record it is: one of a player without a score, or one with, that was deleted before or never.
+const NO_SCORE: u8 = 0;
+const DELETED_ONCE: u8 = 1;
+const NEVER_DELETED: u8 = 2;
+
+/// A record as the functions keep it (`lua/2_record.lua`).
 pub(super) fn put_record(record: &Record) -> Vec<u8> {
     let mut put = Put::default();
-    put.u8(record.live.is_some().into());
-    put.position(record.position).u56(record.deleted.raw()).u56(record.updated.raw());
+    let kind = match (&record.live, record.deleted.raw()) {
+        (None, _) => NO_SCORE,
+        (Some(_), 0) => NEVER_DELETED,
+        (Some(_), _) => DELETED_ONCE,
+    };
+    put.u8(kind).position(record.position);
+    if kind != NEVER_DELETED {
+        put.u56(record.deleted.raw());
+    }
+    put.u56(record.updated.raw());
     if let Some(live) = &record.live {
         let metadata = live.metadata.as_ref().map_or("", Metadata::as_str);
         put.i56(live.score.get()).i56(live.subscore.get()).u56(live.num_score);
@@ -183,10 +196,15 @@ pub(super) fn put_record(record: &Record) -> Vec<u8> {
 /// A record as it is kept, or as it is read: without its window.
 pub(super) fn take_record(bytes: &[u8], window_length: usize) -> Result<Record, Garbled> {
     let mut take = Take(bytes);
-    let lives = take.u8()? == 1;
+    let kind = take.u8()?;
     let position = take.position()?;
-    let (deleted, updated) = (take.stamp()?, take.stamp()?);
-    let live = if lives { Some(take.live_and_metadata()?) } else { None };
+    let deleted = match kind {
+        NEVER_DELETED => Stamp::default(),
+        NO_SCORE | DELETED_ONCE => take.stamp()?,
+        _ => return Err(Garbled("an unknown kind of record")),
+    };
+    let updated = take.stamp()?;
+    let live = if kind == NO_SCORE { None } else { Some(take.live_and_metadata()?) };
     Ok(Record { live, deleted, updated, position, window: take_window(take, window_length)? })
 }
 
@@ -286,5 +304,38 @@ pub(super) fn take_mark(bytes: &[u8]) -> Result<Mark, Garbled> {
             Ok(Mark::Row(RecordKey { season, player: player_id(take.rest())? }))
         }
         _ => Err(Garbled("an unknown mark")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(deleted: u64, live: bool) -> Record {
+        let stamp = |raw| Stamp::from_raw(raw).unwrap_or_default();
+        let live = live.then(|| Live {
+            score: Score::ZERO,
+            subscore: Score::ZERO,
+            metadata: None,
+            num_score: 1,
+            created: stamp(3),
+            reached: stamp(4),
+        });
+        let position = Position { era: 1, sequence: 5, index: 0 };
+        Record { live, deleted: stamp(deleted), updated: stamp(5), position, window: Window::default() }
+    }
+
+    #[test]
+    fn a_record_comes_back_whether_or_not_it_was_ever_deleted() {
+        for record in [record(0, true), record(2, true), record(5, false)] {
+            assert_eq!(take_record(&put_record(&record), 32), Ok(record));
+        }
+        assert_eq!(take_record(&[3; 60], 32), Err(Garbled("an unknown kind of record")));
+    }
+
+    #[test]
+    fn a_plain_record_fills_64_bytes_with_what_redis_adds() {
+        // A length, a capacity, a kind and a final zero: the header and the end of a string of up to 255 bytes.
+        assert_eq!(put_record(&record(0, true)).len() + 4, 64);
     }
 }

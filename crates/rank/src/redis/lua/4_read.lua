@@ -42,7 +42,7 @@ end
 
 -- The index of a player in the order, and the record; nil if it has no score.
 local function index_of(b, player, packed)
-  if not packed or string.byte(packed) == 0 then return nil end
+  if not packed or string.byte(packed) == NO_SCORE then return nil end
   return call('ZRANK', b.order, member_of(b, player, decode(packed)))
 end
 
