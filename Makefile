@@ -30,8 +30,8 @@ chaos: release ## plays while it breaks everything, and checks every answer; PRO
 	@scripts/servers.sh all
 	HISCORE_BIN=target/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --old "$(OLD)" --factor "$(FACTOR)" --json "$(JSON)"
 
-simulate-faults: ## our roles in one thread on simulated servers and time, by seeds that repeat: SEEDS=0..2000 (one number: told line by line)
-	@$(CARGO) run --quiet --locked --release -p hiscore-schedules -- "$(SEEDS)"
+simulate-faults: ## our roles in one thread on simulated servers and time, by seeds that repeat: SEEDS=0..2000 (one number: told line by line) PROFILE=direct|logged (both)
+	@$(CARGO) run --quiet --locked --release -p hiscore-schedules -- "$(PROFILE)" "$(SEEDS)"
 
 deny: ## licences, sources and bans of what we depend on
 	@scripts/tools.sh deny

@@ -4,9 +4,11 @@
 //! Its identity is in the store before anything is appended, so that a log that was deleted and made again, or that of
 //! another deployment, is told from the right one by whoever comes later.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use hiscore_log::{Expect, Log, LogError, LogId, LogUrl, Options, open};
 use hiscore_rank::redis::{RedisRanks, log_name};
 use hiscore_store::Store;
@@ -19,11 +21,36 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// The generation of a deployment's first log.
 const FIRST: u32 = 1;
 
+/// Those who have the log: brokers at a URL. A simulation gives its own.
+#[async_trait]
+pub trait Brokers: fmt::Display + Send + Sync + 'static {
+    /// Opens the log: see [`open`].
+    async fn open(&self, options: &Options) -> Result<Arc<dyn Log>, LogError>;
+
+    /// The id of a log that is to be made: one that no other has.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`] if the operating system has no random bytes.
+    fn fresh(&self) -> Result<LogId, LogError> {
+        let mut bytes = [0; 16];
+        let refused = |error| LogError::Unavailable(format!("the operating system refused: {error}"));
+        getrandom::fill(&mut bytes).map_err(refused)?;
+        Ok(LogId::new(bytes))
+    }
+}
+
+#[async_trait]
+impl Brokers for LogUrl {
+    async fn open(&self, options: &Options) -> Result<Arc<dyn Log>, LogError> {
+        open(self, options).await
+    }
+}
+
 /// How the log is opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LinkOptions {
     /// Where it is.
-    pub url: LogUrl,
+    pub brokers: Arc<dyn Brokers>,
     /// The deployment that it must be of.
     pub deployment: String,
     /// Its shards.
@@ -44,8 +71,8 @@ pub struct LogLink {
     trouble: Mutex<Option<String>>,
 }
 
-impl std::fmt::Debug for LogLink {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for LogLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogLink").field("known", &self.known.get()).finish_non_exhaustive()
     }
 }
@@ -92,7 +119,7 @@ impl LogLink {
         loop {
             let pause = match self.attempt(&options, &ranks, store.as_ref()).await {
                 Ok(log) => {
-                    tracing::info!(log = %options.url, generation = log.identity().generation, "the log is open");
+                    tracing::info!(log = %options.brokers, generation = log.identity().generation, "the log is open");
                     // Nobody else sets it.
                     let _ = self.log.set(log);
                     return;
@@ -144,16 +171,13 @@ impl LogLink {
                 let _ = self.known.set(known.clone());
                 (known.generation, Expect::Known(id))
             }
-            None => (FIRST, Expect::Fresh(fresh()?)),
+            None => (FIRST, Expect::Fresh(options.brokers.fresh().map_err(not_opened)?)),
         };
         let mut open_with = Options::new(&options.deployment, generation, options.shards, expect);
         open_with.append_timeout = options.timeout;
         open_with.max_in_flight = options.max_in_flight;
         open_with.shard_bytes = options.shard_bytes;
-        let log = open(&options.url, &open_with).await.map_err(|error| NotOpened {
-            is_final: !matches!(error, LogError::Unavailable(_) | LogError::Ambiguous(_)),
-            why: error.to_string(),
-        })?;
+        let log = options.brokers.open(&open_with).await.map_err(not_opened)?;
         if known.is_none() {
             let made = StoredLog { generation, id: log.identity().id.to_string() };
             if let Err(why) = adopt(store, &made).await {
@@ -199,11 +223,7 @@ async fn adopt(store: &dyn Store, made: &StoredLog) -> Result<(), NotOpened> {
     }
 }
 
-fn fresh() -> Result<LogId, NotOpened> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| NotOpened {
-        why: format!("the operating system refused: {error}"),
-        is_final: false,
-    })?;
-    Ok(LogId::new(bytes))
+fn not_opened(error: LogError) -> NotOpened {
+    let is_final = !matches!(error, LogError::Unavailable(_) | LogError::Ambiguous(_));
+    NotOpened { why: error.to_string(), is_final }
 }

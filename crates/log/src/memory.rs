@@ -125,9 +125,9 @@ impl MemoryBroker {
         }
     }
 
-    /// Puts bytes into a shard as they are.
-    pub fn inject(&self, shard: u16, bytes: &[u8]) {
-        self.0.put(shard, bytes.to_vec());
+    /// Puts bytes into a shard as they are. At which offset; `None`: there is no such shard.
+    pub fn inject(&self, shard: u16, bytes: &[u8]) -> Option<u64> {
+        self.0.put(shard, bytes.to_vec())
     }
 
     /// Deletes the log.

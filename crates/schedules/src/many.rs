@@ -10,7 +10,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::journal::digest;
-use crate::{Mistake, Outcome, run};
+use crate::{Mistake, Outcome, Profile, run};
 
 /// What came of many schedules.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ struct Sums {
 }
 
 /// Runs the schedules of all these seeds.
-pub fn run_all(seeds: Range<u64>, mistake: Option<Mistake>) -> Summary {
+pub fn run_all(profile: Profile, seeds: Range<u64>, mistake: Option<Mistake>) -> Summary {
     let began = Instant::now();
     let next = AtomicU64::new(seeds.start);
     let sums = Mutex::new(Sums::default());
@@ -47,7 +47,7 @@ pub fn run_all(seeds: Range<u64>, mistake: Option<Mistake>) -> Summary {
                     if seed >= seeds.end {
                         return;
                     }
-                    let done = run(seed, mistake).unwrap_or_else(|error| Outcome {
+                    let done = run(profile, seed, mistake).unwrap_or_else(|error| Outcome {
                         wrong: vec![format!("it could not be run: {error}")],
                         ..Outcome::default()
                     });
@@ -63,7 +63,7 @@ pub fn run_all(seeds: Range<u64>, mistake: Option<Mistake>) -> Summary {
     }
     let _ = write!(
         text,
-        "{schedules} schedules ({:.1} virtual hours) in {:.1} s: {} faults, {} acknowledged, {} checked, {} unknown, {} went wrong; journals {digest:016x}",
+        "{profile:?}: {schedules} schedules ({:.1} virtual hours) in {:.1} s: {} faults, {} acknowledged, {} checked, {} unknown, {} went wrong; journals {digest:016x}",
         outcome.lasted_ms as f64 / 3_600_000.0,
         began.elapsed().as_secs_f64(),
         outcome.faults,

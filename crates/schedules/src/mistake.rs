@@ -13,17 +13,37 @@ pub enum Mistake {
     NoFence,
     /// A repeated submission counts again.
     NoWindow,
+    /// The log says that it has an entry, and now and then it has not.
+    AckedAndForgotten,
+    /// A reader of the log now and then leaves out what it has read.
+    SkippedBatch,
+    /// Who applies is not told that Redis went back.
+    NoRewind,
+    /// The store's place in the log is the last offset that was applied, whether what it changed is stored or not.
+    StoredTooFar,
+    /// Entries of the log are judged by Redis's clock.
+    OwnClock,
 }
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::NoGuard, Self::NoEpoch, Self::PurgeBeforeSave, Self::NoFence, Self::NoWindow];
+    pub const ALL: [Self; 10] = [
+        Self::NoGuard,
+        Self::NoEpoch,
+        Self::PurgeBeforeSave,
+        Self::NoFence,
+        Self::NoWindow,
+        Self::AckedAndForgotten,
+        Self::SkippedBatch,
+        Self::NoRewind,
+        Self::StoredTooFar,
+        Self::OwnClock,
+    ];
 
     /// What of the library is replaced by what.
     fn change(self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            Self::NoGuard | Self::NoEpoch => return None,
+            Self::NoGuard | Self::NoEpoch | Self::AckedAndForgotten | Self::SkippedBatch => return None,
             Self::PurgeBeforeSave => ("call_many(flight, 'ZADD', S.base .. 'f')", ""),
             Self::NoFence => (
                 "or m[1] ~= id or m[2] ~= FORMAT then return nil end",
@@ -32,6 +52,14 @@ impl Mistake {
             Self::NoWindow => (
                 "return sub(window, found + 16, found + 23) == sub(key, 17, 24) and DUPLICATE or CONFLICT",
                 "return NEW",
+            ),
+            Self::NoRewind => {
+                ("if tonumber(args[2]) > S.applied then return { 'BEHIND', S.applied } end", "")
+            }
+            Self::StoredTooFar => ("place_at(S.base, out[4])", "place_at(S.base, LAST)"),
+            Self::OwnClock => (
+                "S.clock = math.min(math.max(e.time - ORIGIN, 0) * 4096, LAST)",
+                "S.clock = math.min(math.max(now_ms() - ORIGIN, 0) * 4096, LAST)",
             ),
         })
     }

@@ -1,5 +1,6 @@
 //! Those who play: clients of the ingests, who write down what they sent and what they were told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::chance::Chance;
 use crate::journal::Journal;
-use crate::process::{Answer, Ask, Job};
+use crate::plan::Profile;
+use crate::process::{Answer, Ask, Job, WINDOW};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -33,6 +35,7 @@ const PLAYERS: u64 = 4;
 #[derive(Clone)]
 pub(crate) struct Field {
     pub(crate) journal: Journal,
+    profile: Profile,
     pub(crate) events: Arc<Mutex<Vec<Event>>>,
     pub(crate) ingests: Arc<Mutex<Vec<Option<mpsc::Sender<Job>>>>>,
     pub(crate) stop: Arc<AtomicBool>,
@@ -41,6 +44,8 @@ pub(crate) struct Field {
     ops: Arc<AtomicU64>,
     /// Submissions of each player of the board of sums.
     sums: Arc<Mutex<[u64; PLAYERS as usize]>>,
+    /// Tries for each player of each board.
+    tries: Arc<Mutex<BTreeMap<(String, String), usize>>>,
 }
 
 /// What a try came to.
@@ -50,15 +55,17 @@ enum Tried {
 }
 
 impl Field {
-    pub(crate) fn new(journal: Journal, ingests: usize) -> Self {
+    pub(crate) fn new(journal: Journal, ingests: usize, profile: Profile) -> Self {
         Self {
             journal,
+            profile,
             events: Arc::default(),
             ingests: Arc::new(Mutex::new(vec![None; ingests])),
             stop: Arc::default(),
             playing: Arc::default(),
             ops: Arc::default(),
             sums: Arc::default(),
+            tries: Arc::default(),
         }
     }
 
@@ -138,7 +145,13 @@ impl Field {
         ack: Option<Ack>,
     ) {
         let key = format!("s{}", self.ops.load(Ordering::Relaxed));
+        let mut first = None;
         for _ in 0..TRIES {
+            // Who tries again after too many others is not known any more.
+            let nth = self.nth(board, player);
+            if nth - *first.get_or_insert(nth) > WINDOW / 2 {
+                return;
+            }
             let op = self.ops.fetch_add(1, Ordering::Relaxed);
             let Some(entry) = entry(player, scores, &key) else { return };
             let call = Call::Submit {
@@ -155,6 +168,14 @@ impl Field {
                 Tried::Again => sleep(chance.ms(20, 400)).await,
             }
         }
+    }
+
+    /// How many tries there were for a player before this one.
+    fn nth(&self, board: &str, player: &str) -> usize {
+        let mut tries = self.tries.lock();
+        let count = tries.entry((board.to_owned(), player.to_owned())).or_default();
+        *count += 1;
+        *count
     }
 
     async fn delete(&self, chance: &Chance, client: u64, board: &str, player: &str) {
@@ -186,13 +207,19 @@ impl Field {
                     Did::Unchanged => Outcome::Unchanged,
                     Did::Duplicate => Outcome::Duplicate,
                 });
-                let (level, version) = (Some(level(done.ack)), Some(done.version));
+                // Whoever hears that it is in the log need not hear to which season it went.
+                let (level, version) =
+                    (Some(level(done.ack)), Some(done.version).filter(|version| *version > 0));
                 (Event::Ok { op, level, outcome, version, shown: None }, Tried::Answered)
             }
             Some(Ok(Answer::Deleted(there))) => {
                 let outcome = (!there).then_some(Outcome::Unchanged);
-                // How safe is not told: what was there may come back, if Redis loses it.
-                let level = Some(Level::Ranked);
+                // How safe is not told: what was there may come back, if Redis loses it; not out of a log.
+                let level = match self.profile {
+                    Profile::Direct => Level::Ranked,
+                    Profile::Logged => Level::Logged,
+                };
+                let level = Some(level);
                 (Event::Ok { op, level, outcome, version: None, shown: None }, Tried::Answered)
             }
             Some(Ok(Answer::Created)) => (Event::Unknown { op }, Tried::Answered),

@@ -11,7 +11,7 @@ const LACKS: &str = "the log has it, the store does not";
 
 /// How much of what kind was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub struct Counts {
     /// Works in the log.
     pub(super) works: u64,
     /// Records in the store.
@@ -56,7 +56,7 @@ impl fmt::Display for Counts {
 
 /// Something that is not the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Difference {
+pub struct Difference {
     pub(super) shard: u16,
     pub(super) place: String,
     pub(super) what: String,

@@ -10,7 +10,7 @@
 //!
 //! It is assumed that the clock of the first entry is past all stamps that were given before it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use hiscore_log::entry::Work;
 use hiscore_score::window::Seen;
@@ -23,7 +23,7 @@ use hiscore_store::contract::StoredBoard;
 /// What the store has of a shard: what the fold is compared with, and what is known of the time before the log.
 #[derive(Debug, Default)]
 pub(super) struct StoredShard {
-    pub(super) boards: HashMap<LeaderboardId, StoredBoard>,
+    pub(super) boards: BTreeMap<LeaderboardId, StoredBoard>,
     pub(super) records: HashMap<RecordKey, Record>,
 }
 

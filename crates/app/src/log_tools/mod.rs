@@ -33,6 +33,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::transfer::TransferError;
 
+pub use compare::{Counts, Difference};
+pub use verify::{Found, Verify};
+
 /// Bytes that are read from a log at once.
 const BYTES: usize = 1 << 20;
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing is locked: a shard is looked at before and after, and if it moved meanwhile, again. All tiers are only read.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use hiscore_log::{Bounds, Log};
 use hiscore_rank::Query;
 use hiscore_rank::redis::{KEPT_SEASONS, Look, ReadError, RedisRanks, log_name};
 use hiscore_score::{OrderKey, Position, Season};
-use hiscore_store::contract::{ShardState, StoredBoard};
+use hiscore_store::Store;
+use hiscore_store::contract::{ShardState, StoredBoard, StoredLog};
 use tokio::time::Instant;
 
 use super::ToolError;
@@ -37,24 +39,39 @@ struct Seen {
 }
 
 /// What became of one shard.
-enum Found {
+#[derive(Debug)]
+pub enum Found {
     /// All was read, and these differ. The text says what the log could speak of.
     All(Counts, Vec<Difference>, String),
     /// It cannot be told, since it does not rest.
     Moving(String),
 }
 
-struct Verify<'a> {
-    tiers: &'a Tiers,
-    ranks: Arc<RedisRanks>,
-    log: Arc<dyn Log>,
+/// Compares the tiers of a deployment with each other and with its log.
+pub struct Verify {
+    /// Where records are.
+    pub store: Arc<dyn Store>,
+    /// Which log the store remembers.
+    pub known: StoredLog,
+    /// The length of an idempotency window.
+    pub window: usize,
+    /// The Redis that ranks.
+    pub ranks: Arc<RedisRanks>,
+    /// The log.
+    pub log: Arc<dyn Log>,
 }
 
 /// Verifies, prints what was found, and gives the exit code.
 pub(super) async fn verify(tiers: &Tiers, settings: &VerifySettings) -> Result<u8, ToolError> {
     use std::io::Write;
     let shards = tiers.shards(settings.shard)?;
-    let work = Verify { tiers, ranks: tiers.ranks().await?, log: tiers.log().await? };
+    let work = Verify {
+        store: Arc::clone(&tiers.store),
+        known: tiers.known.clone(),
+        window: tiers.deployment.window,
+        ranks: tiers.ranks().await?,
+        log: tiers.log().await?,
+    };
     let (mut total, mut differing, mut moving) = (Counts::default(), Vec::new(), 0);
     let mut out = std::io::stdout().lock();
     for shard in shards {
@@ -97,8 +114,18 @@ fn differ(many: usize) -> String {
     }
 }
 
-impl Verify<'_> {
-    async fn shard(&self, shard: u16) -> Result<Found, ToolError> {
+impl fmt::Debug for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verify").field("known", &self.known).finish_non_exhaustive()
+    }
+}
+
+impl Verify {
+    /// Compares one shard, once it is at rest, or says why it does not come to rest. Nothing is locked or written.
+    ///
+    /// # Errors
+    /// When one of the tiers cannot be read.
+    pub async fn shard(&self, shard: u16) -> Result<Found, ToolError> {
         let mut why = String::new();
         for _ in 0..TRIES {
             let before = match self.rest(shard).await? {
@@ -126,7 +153,7 @@ impl Verify<'_> {
     async fn see(&self, shard: u16) -> Result<Seen, ToolError> {
         let bounds = self.log.bounds(shard).await?;
         let look = self.ranks.look(&[shard]).await.pop().transpose()?.unwrap_or_default();
-        Ok(Seen { look, state: self.tiers.store.shard(shard).await?, bounds })
+        Ok(Seen { look, state: self.store.shard(shard).await?, bounds })
     }
 
     /// Waits until nothing is left to be applied or written, or says what is.
@@ -144,7 +171,7 @@ impl Verify<'_> {
 
     fn restless(&self, seen: &Seen) -> Option<String> {
         let Seen { look, state, bounds } = seen;
-        let known = &self.tiers.known;
+        let known = &self.known;
         if !look.open {
             return Some("it is not open in Redis (no persister has reconciled it)".to_owned());
         }
@@ -171,7 +198,7 @@ impl Verify<'_> {
         let stored = self.stored(shard).await?;
         let mut counts = Counts::default();
         let era = seen.state.log.map_or(0, |place| place.era);
-        let mut fold = Fold::new(&stored, era, self.tiers.deployment.window);
+        let mut fold = Fold::new(&stored, era, self.window);
         let mut walk = Walk::begin(self.log.as_ref(), shard, None).await?;
         let mut last = None;
         let applied = seen.look.log.as_ref().and_then(|log| log.applied);
@@ -207,11 +234,12 @@ impl Verify<'_> {
             differences.push(Difference { shard, place: "the last stamp".to_owned(), what });
         }
         differences.extend(self.ranked(shard, &stored, &mut counts).await?);
+        differences.sort_by(|a, b| a.place.cmp(&b.place));
         Ok(Found::All(counts, differences, spoken(seen.bounds, last)))
     }
 
     async fn stored(&self, shard: u16) -> Result<StoredShard, ToolError> {
-        let store = &self.tiers.store;
+        let store = &self.store;
         let boards = store.boards(Some(shard)).await?;
         let mut stored = StoredShard {
             boards: boards.into_iter().map(|board| (board.id.clone(), board)).collect(),
@@ -244,7 +272,9 @@ impl Verify<'_> {
             let board = stored.boards.get(&season.leaderboard);
             board.is_some_and(|board| season.version + KEPT_SEASONS > board.leaderboard.version)
         };
-        let rows: Vec<_> = stored.records.iter().filter(|(key, _)| is_kept(&key.season)).collect();
+        let mut rows: Vec<_> = stored.records.iter().filter(|(key, _)| is_kept(&key.season)).collect();
+        // In an order that is the same every time.
+        rows.sort_unstable_by_key(|(key, _)| *key);
         for chunk in rows.chunks(CHUNK) {
             let keys: Vec<_> = chunk.iter().map(|(key, _)| (*key).clone()).collect();
             let here = self.ranks.inspect(shard, &keys).await?;

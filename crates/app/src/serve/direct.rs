@@ -359,7 +359,7 @@ fn log_url(settings: &ServeSettings) -> Result<Option<LogUrl>, ServeError> {
 
 fn link_options(settings: &ServeSettings, url: LogUrl, deployment: &Deployment) -> LinkOptions {
     LinkOptions {
-        url,
+        brokers: Arc::new(url),
         deployment: deployment.id.clone(),
         shards: deployment.shards,
         timeout: settings.log_timeout,

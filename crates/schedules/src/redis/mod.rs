@@ -332,8 +332,9 @@ impl Servers {
         if let Reply::Error(error) = &reply {
             self.script_errors.push(format!("{short}: {error}"));
         }
-        // Looks are most of all calls.
-        if short != "look" {
+        // Looks are most of all calls, then questions after verdicts that nobody has given yet.
+        let is_dull = short == "look" || (short == "verdicts" && is_alone(&reply));
+        if !is_dull {
             let asked = digest(args.iter().map(Vec::as_slice));
             let key = String::from_utf8_lossy(key);
             let answered = digest([format!("{reply:?}").as_bytes()]);
@@ -344,6 +345,11 @@ impl Servers {
         }
         reply
     }
+}
+
+/// Whether an answer says no more than that all is well.
+fn is_alone(reply: &Reply) -> bool {
+    matches!(reply, Reply::Array(items) if items.len() == 1)
 }
 
 /// The first word of an answer.

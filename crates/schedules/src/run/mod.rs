@@ -1,26 +1,32 @@
 //! One schedule, from its seed to what came of it.
 
+mod faults;
+mod log;
 mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use hiscore_faults::history::{Promises, check};
+use hiscore_faults::history::{Level, Promises, check};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 use crate::journal::Journal;
+use crate::log::SimBrokers;
 use crate::mistake::Mistake;
-use crate::plan::{Fault, OF_EACH, Plan, Role};
+use crate::plan::{OF_EACH, Plan, Profile, Role};
 use crate::players::{BOARDS, Field};
 use crate::process::Setting;
 use crate::redis::Servers;
 use crate::redis::front::Front;
 use crate::store::{Backing, Table};
 use crate::world::World;
+use faults::Later;
+use settle::Settled;
 
 /// How far time goes on at once while faults are under way, and while everything settles.
 const TICK: u64 = 10;
@@ -53,21 +59,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When the simulation itself cannot be set up.
-pub fn run(seed: u64, mistake: Option<Mistake>) -> Result<Outcome, Box<dyn std::error::Error>> {
-    Schedule::new(seed, mistake)?.run()
-}
-
-/// Something that is to happen later.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Later {
-    Begin(Fault),
-    StartProcess(Role, u64),
-    StopRedis,
-    FailOver,
-    CutOff,
-    StartRedis { server: usize, is_empty: bool },
-    Mend,
-    StoreBack,
+pub fn run(
+    profile: Profile,
+    seed: u64,
+    mistake: Option<Mistake>,
+) -> Result<Outcome, Box<dyn std::error::Error>> {
+    Schedule::new(profile, seed, mistake)?.run()
 }
 
 struct Schedule {
@@ -87,10 +84,14 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn new(seed: u64, mistake: Option<Mistake>) -> Result<Self, Box<dyn std::error::Error>> {
+    fn new(
+        profile: Profile,
+        seed: u64,
+        mistake: Option<Mistake>,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let chance = Chance::new(seed);
         let journal = Journal::default();
-        let plan = Plan::new(&chance.part());
+        let plan = Plan::new(&chance.part(), profile);
         let mut world = World::new(chance.part(), journal.clone());
         let servers = Arc::new(Mutex::new(Servers::new(chance.part(), journal.clone(), mistake)?));
         let (runtime, began) = world.host("servers")?;
@@ -113,6 +114,13 @@ impl Schedule {
             life: Arc::default(),
             mistake,
         };
+        let brokers = match plan.log_noise {
+            None => None,
+            Some(noise) => {
+                let (machine, _) = world.host("brokers")?;
+                Some(SimBrokers::new(machine, chance.part(), journal.clone(), noise, mistake))
+            }
+        };
         let redis_url = if plan.has_sentinels {
             "redis+sentinel://sentinel-0,sentinel-1,sentinel-2/main"
         } else {
@@ -122,12 +130,14 @@ impl Schedule {
             journal: journal.clone(),
             front,
             backing,
+            brokers,
             shards: plan.shards,
             rows: plan.rows,
             redis_url: redis_url.to_owned(),
+            apply_wait: Duration::from_millis(plan.apply_wait),
         };
-        let field = Field::new(journal.clone(), OF_EACH as usize);
-        journal.tell(format_args!("seed {seed}, {plan:?}"));
+        let field = Field::new(journal.clone(), OF_EACH as usize, profile);
+        journal.tell(format_args!("{profile:?}, seed {seed}, {plan:?}"));
         Ok(Self {
             journal,
             chance,
@@ -147,6 +157,9 @@ impl Schedule {
         for number in 0..OF_EACH {
             self.start(Role::Ingest, number)?;
             self.start(Role::Persist, number)?;
+            if self.setting.brokers.is_some() {
+                self.start(Role::Apply, number)?;
+            }
         }
         let (players, _) = self.world.host("players")?;
         let (created, mut is_created) = oneshot::channel();
@@ -155,12 +168,14 @@ impl Schedule {
             field.create(&chance).await;
             let _ = created.send(());
         });
-        // A board that only an emptied Redis had is gone, as is a score there: so the games begin with all of them stored.
+        // A board that only an emptied Redis had is gone, as is a score there: so the games begin with all of them stored; but
+        // what is in a log is not gone.
+        let stored = if self.setting.brokers.is_some() { 0 } else { BOARDS.len() };
         let mut are_created = false;
-        while !are_created || self.setting.backing.table.lock().boards.len() < BOARDS.len() {
+        while !are_created || self.setting.backing.table.lock().boards.len() < stored {
             are_created |= is_created.try_recv().is_ok();
             if self.world.now_ms() > PATIENCE {
-                return Ok(self.outcome(vec!["the boards are never created and stored".to_owned()]));
+                return Ok(self.outcome(Err("the boards are never created and stored".to_owned())));
             }
             self.world.tick(LONG_TICK);
         }
@@ -198,13 +213,14 @@ impl Schedule {
         self.set_noise(false);
         self.journal.tell("! nothing is done any more");
         self.field.stop.store(true, Ordering::Relaxed);
-        let wrong = self.settle()?;
-        Ok(self.outcome(wrong))
+        let settled = self.settle()?;
+        Ok(self.outcome(settled))
     }
 
     fn set_noise(&self, is_noisy: bool) {
         self.setting.front.is_noisy.store(is_noisy, Ordering::Relaxed);
         self.setting.backing.is_noisy.store(is_noisy, Ordering::Relaxed);
+        self.brokers(|brokers| brokers.set_noise(is_noisy));
     }
 
     fn plan_at(&mut self, at: u64, later: Later) {
@@ -231,10 +247,13 @@ impl Schedule {
                 self.field.ingests.lock()[number as usize] = Some(jobs);
                 runtime.spawn(setting.ingest(host, chance, waiting));
             }
-            Role::Persist => {
+            Role::Persist | Role::Apply => {
                 let stop = CancellationToken::new();
                 self.stops.insert(host.clone(), stop.clone());
-                runtime.spawn(setting.persist(host, holder, chance, stop));
+                match role {
+                    Role::Apply => runtime.spawn(setting.apply(host, holder, chance, stop)),
+                    _ => runtime.spawn(setting.persist(host, holder, chance, stop)),
+                };
             }
         }
         Ok(())
@@ -247,100 +266,10 @@ impl Schedule {
         }
     }
 
-    fn happens(&mut self, later: Later) -> std::io::Result<()> {
-        let servers = Arc::clone(&self.setting.front.servers);
-        match later {
-            Later::Begin(fault) => self.begin(fault)?,
-            Later::StartProcess(role, number) => self.start(role, number)?,
-            Later::StopRedis => {
-                let named = servers.lock().named();
-                servers.lock().stop(named);
-            }
-            Later::FailOver => servers.lock().fail_over(),
-            Later::CutOff => {
-                let mut servers = servers.lock();
-                servers.fail_over();
-                let named = servers.named();
-                // With the old primary, and with nobody else.
-                for host in [Role::Ingest.host(0), Role::Persist.host(0)] {
-                    servers.cut(&host, named);
-                }
-            }
-            Later::StartRedis { server, is_empty } => servers.lock().start(server, is_empty),
-            Later::Mend => servers.lock().mend(),
-            Later::StoreBack => {
-                self.journal.tell("! the store answers again");
-                self.setting.backing.is_away.store(false, Ordering::Relaxed);
-            }
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, fault: Fault) -> std::io::Result<()> {
-        let servers = Arc::clone(&self.setting.front.servers);
-        let named = servers.lock().named();
-        match fault {
-            Fault::Kill(role, number, down) => {
-                self.kill(role, number);
-                self.plan_in(down, Later::StartProcess(role, number));
-            }
-            Fault::Pause(role, number, ms) => self.world.pause(&role.host(number), ms),
-            Fault::Stop(number, down) => {
-                let host = Role::Persist.host(number);
-                self.journal.tell(format_args!("! {host} is told to end"));
-                if let Some(stop) = self.stops.get(&host) {
-                    stop.cancel();
-                }
-                self.plan_in(down, Later::StartProcess(Role::Persist, number));
-            }
-            Fault::Restart(down) | Fault::Empty(down) => {
-                servers.lock().stop(named);
-                let is_empty = matches!(fault, Fault::Empty(_));
-                self.plan_in(down, Later::StartRedis { server: named, is_empty });
-            }
-            Fault::FailOver { tail, noticed, back } => {
-                if servers.lock().unlink() {
-                    self.plan_in(tail, Later::StopRedis);
-                    self.plan_in(tail + noticed, Later::FailOver);
-                    self.plan_in(tail + noticed, Later::Mend);
-                    let later = Later::StartRedis { server: named, is_empty: false };
-                    self.plan_in(tail + noticed + back, later);
-                }
-            }
-            Fault::CutOff { tail, lasts } => {
-                if servers.lock().unlink() {
-                    self.plan_in(tail, Later::CutOff);
-                    self.plan_in(tail + lasts, Later::Mend);
-                }
-            }
-            Fault::Unreachable(role, number, ms) => {
-                servers.lock().cut(&role.host(number), named);
-                self.plan_in(ms, Later::Mend);
-            }
-            Fault::StoreAway(ms) => {
-                self.journal.tell("! the store does not answer");
-                self.setting.backing.is_away.store(true, Ordering::Relaxed);
-                self.plan_in(ms, Later::StoreBack);
-            }
-            Fault::Flush => servers.lock().flush_functions(),
-            Fault::Restore(ago) => {
-                for number in 0..OF_EACH {
-                    self.kill(Role::Persist, number);
-                    self.plan_in(300, Later::StartProcess(Role::Persist, number));
-                }
-                let then = self.world.now_ms().saturating_sub(ago);
-                let copy = self.copies.iter().rev().find(|(at, _)| *at <= then);
-                if let Some((_, copy)) = copy.or(self.copies.first()) {
-                    self.setting.backing.restore(copy.clone());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn outcome(self, mut wrong: Vec<String>) -> Outcome {
+    fn outcome(self, settled: Settled) -> Outcome {
         let events = std::mem::take(&mut *self.field.events.lock());
-        let is_complete = wrong.is_empty();
+        let is_complete = settled.is_ok();
+        let mut wrong = settled.unwrap_or_else(|why| vec![why]);
         wrong.append(&mut self.setting.front.servers.lock().script_errors);
         let mut outcome = Outcome {
             faults: self.plan.faults.len() as u64,
@@ -348,7 +277,8 @@ impl Schedule {
             ..Outcome::default()
         };
         if is_complete {
-            let merges = self.plan.safe > hiscore_faults::history::Level::Ranked;
+            // Behind a log there is one history.
+            let merges = self.setting.brokers.is_none() && self.plan.safe > Level::Ranked;
             let promises = Promises {
                 safe: self.plan.safe,
                 window: crate::process::WINDOW,

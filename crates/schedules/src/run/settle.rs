@@ -17,9 +17,13 @@ const REST: u64 = 12_000;
 /// The same where somebody may write late into an epoch that ended: that is looked for after 5, 15 and 35 s.
 const LONG_REST: u64 = 40_000;
 
+/// What is wrong with what settled, or why it did not.
+pub(super) type Settled = Result<Vec<String>, String>;
+
 impl Schedule {
-    /// Waits until both tiers are at rest, and stays a while; then compares them. What is wrong.
-    pub(super) fn settle(&mut self) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+    /// Waits until both tiers are at rest, and stays a while; then reads and compares them. What is wrong with them, or why
+    /// they do not settle.
+    pub(super) fn settle(&mut self) -> Result<Settled, Box<dyn std::error::Error>> {
         let (runtime, _) = self.world.host("checker")?;
         let setting = self.setting.clone();
         let chance = self.chance.part();
@@ -29,7 +33,7 @@ impl Schedule {
         let rest = if self.plan.has_strays() { LONG_REST } else { REST };
         while at_rest_since.is_none_or(|since| self.world.now_ms() < since + rest) {
             if self.world.now_ms() > deadline {
-                return Ok(vec![format!("it does not settle: {}", self.why_not(&ranks, &runtime))]);
+                return Ok(Err(format!("it does not settle: {}", self.why_not(&ranks, &runtime))));
             }
             for _ in 0..10 {
                 self.world.tick(LONG_TICK);
@@ -44,15 +48,15 @@ impl Schedule {
         }
         match self.pages(&ranks, &runtime)? {
             Ok(pages) => self.field.events.lock().extend(pages),
-            Err(wrong) => return Ok(vec![wrong]),
+            Err(wrong) => return Ok(Err(wrong)),
         }
         let stored = self.stored();
         self.field.events.lock().extend(stored);
-        Ok(Vec::new())
+        Ok(Ok(self.verified(&ranks, &runtime)))
     }
 
     /// Has something asked on the checker's host.
-    fn ask<T: Send + 'static>(
+    pub(super) fn ask<T: Send + 'static>(
         &mut self,
         runtime: &tokio::runtime::Handle,
         asked: impl Future<Output = T> + Send + 'static,
@@ -80,7 +84,11 @@ impl Schedule {
             };
             let there = self.setting.backing.table.lock().shards.get(&shard).cloned().unwrap_or_default();
             let waiting = look.dirty + look.in_flight;
-            if !look.open || waiting > 0 || there.epoch != look.epoch {
+            if !look.open
+                || waiting > 0
+                || there.epoch != look.epoch
+                || !self.is_through(shard, &look, &there)
+            {
                 return format!("shard {shard}: {look:?}, the store has {there:?}");
             }
         }

@@ -1,5 +1,8 @@
 //! Processes of hiscore: their roles are the real ones, wired as `serve` wires them, but for HTTP.
 
+mod apply;
+mod ingest;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,22 +10,21 @@ use hiscore::coalesce::persister::pace::Pace;
 use hiscore::coalesce::persister::shard::ShardLoop;
 use hiscore::coalesce::persister::{PersistOptions, Tools};
 use hiscore::deployment::find;
-use hiscore::metrics::{PersistMetrics, SubmitMetrics};
+use hiscore::log_link::{LinkOptions, LogLink};
+use hiscore::metrics::PersistMetrics;
 use hiscore::outside::Outside;
-use hiscore::scoreboard::boards::Boards;
 use hiscore::share::{Share, Terms};
-use hiscore::submit::remote::Submitter;
-use hiscore::submit::waiting::Waiting;
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Wanted};
 use hiscore_rank::redis::{Deployment, Options, Outside as RanksOutside, RedisRanks, Trade};
 use hiscore_score::{LeaderboardId, PlayerId, Rules};
 use hiscore_store::Store;
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 use crate::journal::Journal;
+use crate::log::{APPEND, Reached, SimBrokers};
 use crate::redis::EPOCH_MS;
 use crate::redis::front::Front;
 use crate::store::{Backing, SimStore};
@@ -31,7 +33,7 @@ use crate::store::{Backing, SimStore};
 pub(crate) const WINDOW: usize = 32;
 /// How long a lease lasts.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
-/// How often a persister looks at its shards.
+/// How often a process looks at its shards.
 const LOOK: Duration = Duration::from_millis(100);
 /// Time-outs, of acknowledgements and of Redis.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -42,10 +44,14 @@ pub(crate) struct Setting {
     pub(crate) journal: Journal,
     pub(crate) front: Front,
     pub(crate) backing: Backing,
+    /// Behind which the ranks are, if they are.
+    pub(crate) brokers: Option<SimBrokers>,
     pub(crate) shards: u16,
-    /// Records of one bulk.
+    /// Records of one bulk, and works that are applied at once.
     pub(crate) rows: usize,
     pub(crate) redis_url: String,
+    /// How long what became of an entry of the log is waited for.
+    pub(crate) apply_wait: Duration,
 }
 
 /// Something for an ingest to do.
@@ -91,46 +97,32 @@ impl Setting {
         Deployment { id: "0123456789abcdef0123456789abcdef".to_owned(), shards: self.shards, window: WINDOW }
     }
 
+    /// The link of a host to the log, if there is one. Called on that host.
+    fn link(&self, host: &str, ranks: &Arc<RedisRanks>, store: &Arc<dyn Store>) -> Option<Arc<LogLink>> {
+        let brokers = self.brokers.clone()?;
+        let link = Arc::<LogLink>::default();
+        let options = LinkOptions {
+            brokers: Arc::new(Reached { brokers, host: host.to_owned() }),
+            deployment: self.deployment().id,
+            shards: self.shards,
+            timeout: APPEND,
+            max_in_flight: 1 << 20,
+            shard_bytes: 1 << 30,
+        };
+        let (ranks, store) = (Arc::clone(ranks), Arc::clone(store));
+        tokio::spawn(Arc::clone(&link).connect(options, ranks, store, CancellationToken::new()));
+        Some(link)
+    }
+
+    fn terms(&self, ranks: &Arc<RedisRanks>, trade: Trade, holder: String) -> Terms {
+        Terms { ranks: Arc::clone(ranks), trade, holder, lease: LEASE, shards: self.shards, look: LOOK }
+    }
+
     fn outside(&self, chance: &Chance) -> Outside {
         let (journal, drawn) = (self.journal.clone(), chance.part());
         Outside {
             clock: Arc::new(move || EPOCH_MS + journal.now_ms()),
             chance: Arc::new(move || drawn.any()),
-        }
-    }
-
-    /// An ingest, until it is killed.
-    pub(crate) async fn ingest(self, host: String, chance: Chance, mut jobs: mpsc::Receiver<Job>) {
-        let (ranks, store) = self.tiers(&host, &chance);
-        let waiting = Arc::new(Waiting::new(Arc::clone(&ranks)));
-        if find(&ranks, &store, &self.deployment(), |_| {}).await.is_err() {
-            return self.journal.tell(format_args!("{host} finds another deployment"));
-        }
-        tokio::spawn(Arc::clone(&waiting).run(CancellationToken::new()));
-        let submitter = Arc::new(Submitter {
-            ranks,
-            waiting,
-            boards: Arc::new(Boards::default()),
-            ack_timeout: TIMEOUT,
-            auto_create: false,
-            max_leaderboards: 100,
-            metrics: SubmitMetrics::new(&mut Registry::default()),
-        });
-        while let Some(Job { board, ask, answer }) = jobs.recv().await {
-            let submitter = Arc::clone(&submitter);
-            tokio::spawn(async move {
-                let done = match ask {
-                    Ask::Create(rules) => submitter.create(&board, rules).await.map(|_| Answer::Created),
-                    Ask::Delete(player) => submitter.delete(&board, &player).await.map(Answer::Deleted),
-                    Ask::Submit(entry, wanted) => {
-                        let results = submitter.submit(&board, vec![*entry], wanted).await;
-                        results.and_then(|mut results| {
-                            results.pop().map(Answer::Submitted).ok_or(BoardError::NotFound)
-                        })
-                    }
-                };
-                let _ = answer.send(done);
-            });
         }
     }
 
@@ -141,6 +133,8 @@ impl Setting {
         let Ok(deployment) = find(&ranks, &store, &self.deployment(), |_| {}).await else {
             return self.journal.tell(format_args!("{host} finds another deployment"));
         };
+        let link = self.link(&host, &ranks, &store);
+        let terms = self.terms(&ranks, Trade::Persist, holder.clone());
         let tools = Arc::new(Tools {
             ranks: Arc::clone(&ranks),
             store,
@@ -152,20 +146,12 @@ impl Setting {
                 deployment,
                 keep: Duration::from_secs(3600),
             },
-            holder: holder.clone(),
+            holder,
             pace: Pace::new(outside.clone()),
             metrics: PersistMetrics::new(&mut Registry::default()),
-            link: None,
+            link,
             outside,
         });
-        let terms = Terms {
-            ranks: Arc::clone(&ranks),
-            trade: Trade::Persist,
-            holder,
-            lease: LEASE,
-            shards: self.shards,
-            look: LOOK,
-        };
         let begin = move |shard, seen, stop| {
             tokio::spawn(ShardLoop { tools: Arc::clone(&tools), shard, seen, stop }.run())
         };

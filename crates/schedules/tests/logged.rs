@@ -1,0 +1,50 @@
+//! Schedules of the logged profile: none goes wrong, each is the same every time, and mistakes that are put in are found.
+
+mod common;
+
+use common::{is_found, none_goes_wrong, repeats};
+use hiscore_schedules::Mistake;
+use hiscore_schedules::Profile::Logged;
+
+/// Within so many seeds a mistake is found.
+const WITHIN: u64 = 40;
+
+#[test]
+fn no_schedule_goes_wrong() {
+    none_goes_wrong(Logged, 0..80);
+}
+
+#[test]
+fn the_same_seed_writes_the_same_journal() {
+    repeats(Logged, &[1, 2, 3, 5, 8, 13]);
+}
+
+#[test]
+fn acknowledged_and_forgotten_is_found() {
+    is_found(Logged, Mistake::AckedAndForgotten, WITHIN);
+}
+
+#[test]
+fn a_batch_that_is_skipped_is_found() {
+    is_found(Logged, Mistake::SkippedBatch, WITHIN);
+}
+
+#[test]
+fn going_on_where_redis_is_not_any_more_is_found() {
+    is_found(Logged, Mistake::NoRewind, WITHIN);
+}
+
+#[test]
+fn a_place_in_the_log_that_is_not_stored_is_found() {
+    is_found(Logged, Mistake::StoredTooFar, WITHIN);
+}
+
+#[test]
+fn a_clock_that_is_not_the_entrys_is_found() {
+    is_found(Logged, Mistake::OwnClock, WITHIN);
+}
+
+#[test]
+fn a_repetition_that_counts_is_found() {
+    is_found(Logged, Mistake::NoWindow, WITHIN);
+}
