@@ -19,8 +19,8 @@ use crate::workload::boards;
 /// Within what time all tiers must be equal and right, once nothing is broken any more.
 const SETTLED: Duration = Duration::from_secs(60);
 
-const PAGE: &str = "query Page($id: ID!, $after: String) { leaderboard(id: $id) { rankState \
-    records(first: 500, after: $after) { nodes { playerId rank score subscore numScore } \
+const PAGE: &str = "query Page($id: ID!, $after: String, $version: Int) { leaderboard(id: $id) { versionId rankState \
+    records(first: 500, after: $after, versionId: $version) { nodes { playerId rank score subscore numScore } \
     pageInfo { hasNextPage endCursor } } } }";
 
 /// Waits until every tier has what it must have, and says what is wrong if that is not so in the end. The events of the tiers are
@@ -76,13 +76,28 @@ pub(crate) fn verify(field: &Field) -> Option<String> {
     (!done.status.success()).then(|| format!("hiscore log verify: {said}"))
 }
 
-/// What every tier has of every board; `Err`: one does not say yet.
+/// What every tier has of every season of every board; `Err`: one does not say yet.
 fn tiers(field: &Field) -> Result<Vec<Event>, String> {
     let mut tiers = Vec::new();
     for (board, _) in boards() {
+        let mut presents = Vec::new();
         for reader in field.readers() {
-            let rows = shown(&mut Client::patient(reader.address, Duration::from_secs(5)), &board)?;
-            tiers.push(Event::Final { tier: reader.name.to_owned(), board: board.clone(), version: 1, rows });
+            let mut client = Client::patient(reader.address, Duration::from_secs(5));
+            let mut version = 1;
+            loop {
+                let (present, rows) = shown(&mut client, &board, version)?;
+                let (tier, board) = (reader.name.to_owned(), board.clone());
+                tiers.push(Event::Final { tier, board, version, rows });
+                if version >= present {
+                    presents.push(present);
+                    break;
+                }
+                version += 1;
+            }
+        }
+        let last = presents.iter().copied().max().unwrap_or(1);
+        if presents.iter().any(|present| *present < last) {
+            return Err(format!("{board}: not everybody knows of season {last}: {presents:?}"));
         }
         if let Some(servers) = &field.servers {
             let found =
@@ -95,20 +110,24 @@ fn tiers(field: &Field) -> Result<Vec<Event>, String> {
                     num_score: u64::try_from(integer(row, "numScore")).unwrap_or_default(),
                 },
             };
-            let rows = found.iter().map(row).collect();
-            tiers.push(Event::Final { tier: "mongodb".to_owned(), board, version: 1, rows });
+            let season = |row: &bson::Document| u32::try_from(integer(row, "versionId")).unwrap_or_default();
+            let most = found.iter().map(season).max().unwrap_or_default();
+            for version in 1..=last.max(most) {
+                let rows = found.iter().filter(|row| season(row) == version).map(row).collect();
+                tiers.push(Event::Final { tier: "mongodb".to_owned(), board: board.clone(), version, rows });
+            }
         }
     }
     Ok(tiers)
 }
 
-/// All rows of a board, page by page.
-fn shown(client: &mut Client, board: &str) -> Result<Vec<Row>, String> {
+/// The present season of a board, and all rows of one, page by page.
+fn shown(client: &mut Client, board: &str, version: u32) -> Result<(u32, Vec<Row>), String> {
     let mut rows = Vec::new();
     let mut after = Value::Null;
     loop {
         let (_, answer) = client
-            .graphql(PAGE, &json!({ "id": board, "after": after }))
+            .graphql(PAGE, &json!({ "id": board, "after": after, "version": version }))
             .map_err(|failure| format!("{board}: {failure:?}"))?;
         let view = &answer["data"]["leaderboard"];
         if view["rankState"] != "EXACT" {
@@ -119,7 +138,8 @@ fn shown(client: &mut Client, board: &str) -> Result<Vec<Row>, String> {
         }
         let page = &view["records"]["pageInfo"];
         if page["hasNextPage"] != true {
-            return Ok(rows);
+            let present = view["versionId"].as_u64().and_then(|version| version.try_into().ok());
+            return Ok((present.ok_or_else(|| format!("{board}: {answer}"))?, rows));
         }
         after = page["endCursor"].clone();
     }

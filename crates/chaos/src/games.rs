@@ -27,8 +27,9 @@ const WAITING: usize = 32;
 const ANSWER: Duration = Duration::from_secs(4);
 const TRIED: Duration = Duration::from_secs(12);
 
-const READ: &str = "query Read($board: ID!, $player: ID!) { leaderboard(id: $board) { rankState \
-    record(playerId: $player) { versionId score subscore numScore } } }";
+const READ: &str = "query Read($board: ID!, $player: ID!, $version: Int) { leaderboard(id: $board) { rankState \
+    record(playerId: $player, versionId: $version) { score subscore numScore } } }";
+const SEASON: &str = "query Season($board: ID!) { leaderboard(id: $board) { versionId } }";
 
 /// Games that are being played.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ struct Game {
     me: u64,
     recorder: Arc<Recorder>,
     routes: Vec<SocketAddr>,
-    /// How safe a deletion is that was answered.
+    /// How safe a deletion or a reset is that was answered.
     deleted: Option<Level>,
     clients: HashMap<SocketAddr, Client>,
     /// Which route it takes.
@@ -118,7 +119,8 @@ impl Game {
                     self.submit(&board, submissions, ack, judged);
                 }
                 Ok(Work::Delete { board, player }) => self.delete(&board, &player),
-                Ok(Work::Read { board, player }) => self.read(&board, &player),
+                Ok(Work::Reset { board }) => self.reset(&board),
+                Ok(Work::Read { board, player, before }) => self.read(&board, &player, before),
                 Err(_) => return,
             }
         }
@@ -191,10 +193,40 @@ impl Game {
         }
     }
 
-    fn read(&mut self, board: &str, player: &str) {
+    /// From the season that is the present one now: done again, it opens no second.
+    fn reset(&mut self, board: &str) {
+        let Ok(data) = wire::ask(self.client(), SEASON, &json!({ "board": board })) else { return };
+        let present = data["leaderboard"]["versionId"].as_u64().and_then(|version| version.try_into().ok());
+        let Some(from) = present else { return };
+        let deadline = Instant::now() + TRIED;
+        loop {
+            let call = Call::Reset { board: board.to_owned(), from };
+            let Some(sent) = self.recorder.invoke(self.me, vec![call]).pop() else { return };
+            match wire::reset(self.client(), board, from.into()) {
+                Ok(version) => {
+                    let (level, version) = (self.deleted, u32::try_from(version).ok());
+                    self.recorder.change(|seen| seen.told(board, version));
+                    let ok = |op| Event::Ok { op, level, outcome: None, version, shown: None };
+                    return self.recorder.event(sent, ok);
+                }
+                Err(error) => {
+                    if !self.recorder.answered(sent, board, error) || Instant::now() >= deadline {
+                        return;
+                    }
+                }
+            }
+            self.at += 1;
+            (0..5).for_each(|_| pause());
+        }
+    }
+
+    fn read(&mut self, board: &str, player: &str, before: bool) {
+        let present = self.recorder.look(|seen| seen.seasons.get(board).copied()).unwrap_or(1);
+        let version = present.saturating_sub(u32::from(before)).max(1);
         let call = Call::Read { board: board.to_owned(), player: player.to_owned() };
         let Some(sent) = self.recorder.invoke(self.me, vec![call]).pop() else { return };
-        let answer = wire::ask(self.client(), READ, &json!({ "board": board, "player": player }));
+        let answer =
+            wire::ask(self.client(), READ, &json!({ "board": board, "player": player, "version": version }));
         let view = answer.as_ref().map(|data| &data["leaderboard"]);
         let Ok(view) = view.cloned() else {
             self.recorder.event(sent, |op| Event::Failed { op });
@@ -214,7 +246,8 @@ impl Game {
                 scores,
                 num_score: u64::try_from(many).unwrap_or_default(),
             });
-        self.recorder.event(sent, |op| Event::Ok { op, level: None, outcome: None, version: None, shown });
+        let version = Some(version);
+        self.recorder.event(sent, |op| Event::Ok { op, level: None, outcome: None, version, shown });
     }
 }
 

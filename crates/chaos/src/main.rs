@@ -94,7 +94,10 @@ fn nemesis(options: &Options) -> Result<usize, String> {
         run::run(&schedule, options, &binary, &mut ran);
         let kept = (!ran.failures.is_empty()).then(|| keep(options, &schedule, &ran));
         match &kept {
-            None => say(&format!("  holds: {} acknowledged, {} checked", ran.acked, ran.checked)),
+            None => {
+                let Ran { acked, checked, seasons, .. } = &ran;
+                say(&format!("  holds: {acked} acknowledged, {checked} checked in {seasons} seasons"));
+            }
             Some(kept) => {
                 ran.failures.iter().for_each(|failure| say(&format!("  FAILED: {failure}")));
                 say(&format!("  kept in {kept}; again with --schedule {kept}/schedule.txt"));

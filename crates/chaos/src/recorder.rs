@@ -1,5 +1,6 @@
 //! What the games saw, in the order in which they saw it, and when writes succeeded.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use hiscore_faults::history::{Call, Event, Level, Operator, Outcome};
@@ -28,8 +29,18 @@ pub(crate) struct Seen {
     pub(crate) not_sent: u64,
     /// When submissions were given up that were never acknowledged.
     pub(crate) given_up: Vec<Duration>,
+    /// The last season of each board that anybody was told of.
+    pub(crate) seasons: HashMap<String, u32>,
     /// Answers that nobody should get.
     pub(crate) strange: Vec<String>,
+}
+
+impl Seen {
+    /// Somebody was told of a season.
+    pub(crate) fn told(&mut self, board: &str, version: Option<u32>) {
+        let last = self.seasons.entry(board.to_owned()).or_insert(1);
+        *last = (*last).max(version.unwrap_or(1));
+    }
 }
 
 /// Writes it down.
@@ -85,17 +96,14 @@ impl Recorder {
         let mut seen = self.seen.lock();
         let (seen, op) = (&mut seen.0, sent.op);
         let again = matches!(verdict, Verdict::NotApplied(_) | Verdict::Ambiguous(_));
+        if let Verdict::Acked(_, _, version) = &verdict {
+            seen.told(board, *version);
+        }
         seen.events.push(match verdict {
-            Verdict::Acked(level, outcome) => {
+            Verdict::Acked(level, outcome, version) => {
                 let acked = self.begun.elapsed();
                 seen.successes.push(Success { sent: sent.at, acked, board: board.to_owned(), level });
-                Event::Ok {
-                    op,
-                    level: Some(level),
-                    outcome: outcome_of(&outcome),
-                    version: None,
-                    shown: None,
-                }
+                Event::Ok { op, level: Some(level), outcome: outcome_of(&outcome), version, shown: None }
             }
             Verdict::NotApplied(_) => {
                 seen.refused += 1;
@@ -106,8 +114,8 @@ impl Recorder {
                 Event::Unknown { op }
             }
             Verdict::Refused(code, why) => {
-                // The one is provoked, the other what a retry that comes too late is told.
-                if code != "CONFLICT" && code != "EXPIRED" {
+                // Provoked; what a retry that comes too late is told; and that another opened the season.
+                if !["CONFLICT", "EXPIRED", "VERSION_CONFLICT"].contains(&code.as_str()) {
                     seen.strange.push(format!("operation {op}: {code}, {why}"));
                 }
                 Event::Refused { op, code }

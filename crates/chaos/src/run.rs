@@ -40,6 +40,8 @@ pub(crate) struct Ran {
     pub(crate) ambiguous: u64,
     pub(crate) not_sent: u64,
     pub(crate) given_up: u64,
+    /// Seasons that were looked at in the end, of all boards.
+    pub(crate) seasons: u64,
     pub(crate) worst_gap: Duration,
     /// The faults that happened together, and how soon writes were back.
     pub(crate) groups: Vec<(Vec<Fault>, Duration)>,
@@ -136,6 +138,11 @@ fn play(field: &Field, schedule: &Schedule, options: &Options, ran: &mut Ran) {
     if report.violations.is_empty() {
         ran.failures.extend(crate::finish::verify(field));
     }
+    let season = |event: &Event| match event {
+        Event::Final { board, version, .. } => Some((board.clone(), *version)),
+        _ => None,
+    };
+    ran.seasons = ran.events.iter().filter_map(season).collect::<BTreeSet<_>>().len() as u64;
     (ran.acked, ran.checked, ran.unknown) = (report.acked, report.checked, report.unknown);
     let many = report.violations.len();
     ran.failures.extend(report.violations.iter().take(20).map(ToString::to_string));

@@ -13,6 +13,8 @@ const BOARDS: u64 = 2;
 const PLAYERS: usize = 60;
 /// How many submissions of one player a sum can tell apart.
 const TOLD_APART: u64 = 50;
+/// Of so many requests one resets a board: each has some seasons in a minute, and those before the last two leave the ranking tier.
+const RESETS: u64 = 500;
 /// Of how many sent last one may be repeated: fewer than a window holds ids.
 const REPEATED: usize = 100;
 
@@ -31,8 +33,10 @@ pub(crate) enum Work {
     Submit { board: String, submissions: Vec<Submission>, ack: Option<Level>, judged: bool },
     /// A deletion.
     Delete { board: String, player: String },
-    /// A look at a record.
-    Read { board: String, player: String },
+    /// The next season of a board.
+    Reset { board: String },
+    /// A look at a record, of the present season or of the one before.
+    Read { board: String, player: String, before: bool },
 }
 
 /// Where requests come from.
@@ -85,9 +89,13 @@ impl Workload {
     }
 
     /// The next request: of 100 submissions 50 to `BEST` boards, 30 to `INCREMENT`, 15 to `SET`; and 5 deletions, 2
-    /// repetitions and 10 looks.
+    /// repetitions and 10 looks. Now and then the next season of a board.
     pub(crate) fn next(&mut self) -> Work {
         let at = if self.random.below(3) == 0 { 1 } else { 0 };
+        if self.random.one_in(RESETS) {
+            let name = ["best", "sum", "set"][self.random.below(3) as usize];
+            return Work::Reset { board: format!("{name}-{at}") };
+        }
         match self.random.below(112) {
             0..50 => self.submit("best", at),
             50..80 => self.submit("sum", at),
@@ -100,12 +108,13 @@ impl Workload {
             100..102 => self.repeat().unwrap_or_else(|| self.submit("best", at)),
             _ => {
                 let name = if self.random.one_in(2) { "best" } else { "set" };
-                Work::Read { board: format!("{name}-{at}"), player: format!("p{}", self.popular()) }
+                let before = self.random.one_in(4);
+                Work::Read { board: format!("{name}-{at}"), player: format!("p{}", self.popular()), before }
             }
         }
     }
 
-    /// How safe a deletion is that was answered: it says nothing of replicas, nor of the store.
+    /// How safe a deletion or a reset is that was answered: it says nothing of replicas, nor of the store.
     pub(crate) fn deleted(&self) -> Option<Level> {
         match self.profile {
             Profile::Embedded => Some(Level::Persisted),
@@ -190,7 +199,7 @@ mod tests {
     #[test]
     fn it_sends_the_mix_that_it_says() {
         let mut workload = Workload::new(Profile::Embedded, 5);
-        let (mut best, mut hot, mut deletes, mut reads, mut submissions) = (0, 0, 0, 0, 0);
+        let (mut best, mut hot, mut deletes, mut reads, mut resets, mut submissions) = (0, 0, 0, 0, 0, 0);
         for _ in 0..20_000 {
             match workload.next() {
                 Work::Submit { board, submissions: all, .. } => {
@@ -203,10 +212,11 @@ mod tests {
                     deletes += 1;
                 }
                 Work::Read { .. } => reads += 1,
+                Work::Reset { .. } => resets += 1,
             }
         }
         assert!((submissions * 48 / 100..submissions * 58 / 100).contains(&best), "{best} of {submissions}");
         assert!(hot > submissions / 10 && (700..1_100).contains(&deletes), "{hot}, {deletes}");
-        assert!((1_500..2_100).contains(&reads), "{reads}");
+        assert!((1_500..2_100).contains(&reads) && (20..60).contains(&resets), "{reads}, {resets}");
     }
 }

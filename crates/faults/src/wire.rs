@@ -7,12 +7,12 @@ use crate::client::{Client, Failure};
 pub use crate::history::Level;
 
 const ONE: &str = "mutation One($input: SubmitScoreInput!) { submitScore(input: $input) { \
-    ack outcome userErrors { code message } } }";
+    ack outcome record { versionId } userErrors { code message } } }";
 /// Behind a log who does not ask for the outcome is answered before there is one.
 const ONE_UNJUDGED: &str = "mutation One($input: SubmitScoreInput!) { submitScore(input: $input) { \
     ack userErrors { code message } } }";
 const BULK: &str = "mutation Bulk($input: SubmitScoresInput!) { submitScores(input: $input) { \
-    results { ack outcome userErrors { code message } } userErrors { code message } } }";
+    results { ack outcome record { versionId } userErrors { code message } } userErrors { code message } } }";
 const CREATE: &str = "mutation Create($input: CreateLeaderboardInput!) { createLeaderboard(input: $input) { \
     userErrors { code message } } }";
 const DELETE: &str = "mutation Delete($board: ID!, $player: ID!) { \
@@ -23,8 +23,8 @@ const RESET: &str = "mutation Reset($board: ID!, $from: Int) { resetLeaderboard(
 /// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It counts, and is so safe.
-    Acked(Level, String),
+    /// It counts, and is so safe: the outcome and the season of the record, as far as they were told.
+    Acked(Level, String, Option<u32>),
     /// It surely did nothing: try again.
     NotApplied(String),
     /// It may have been carried out: try again with the same id.
@@ -86,12 +86,13 @@ pub fn delete(client: &mut Client, board: &str, player: &str) -> Result<Option<b
     user_error(payload).map_or_else(|| Ok(payload["deleted"].as_bool()), Err)
 }
 
-/// Opens the season after `from`: the present one after that.
+/// Opens the season after `from`: the present one after that. Behind a log it may be left open whether that is so.
 pub fn reset(client: &mut Client, board: &str, from: i64) -> Result<i64, Verdict> {
     let data = ask(client, RESET, &json!({ "board": board, "from": from }))?;
     let payload = &data["resetLeaderboard"];
-    let version = payload["leaderboard"]["versionId"].as_i64().unwrap_or_default();
-    user_error(payload).map_or(Ok(version), Err)
+    let version = payload["leaderboard"]["versionId"].as_i64();
+    let open = || Verdict::Ambiguous("the season was not told".to_owned());
+    user_error(payload).map_or_else(|| version.ok_or_else(open), Err)
 }
 
 /// Sends an operation; `data`, or what the trouble means.
@@ -113,7 +114,8 @@ fn verdict(result: &Value) -> Verdict {
             let level: Level = serde_json::from_value(result["ack"].clone())
                 .unwrap_or_else(|_| panic!("no level: {result}"));
             // What is safe in a log need not have been judged yet.
-            Verdict::Acked(level, result["outcome"].as_str().unwrap_or("LATER").to_owned())
+            let season = result["record"]["versionId"].as_u64().and_then(|season| season.try_into().ok());
+            Verdict::Acked(level, result["outcome"].as_str().unwrap_or("LATER").to_owned(), season)
         }
         (None, None) => panic!("neither an ack nor an error: {result}"),
     }

@@ -40,7 +40,7 @@ impl Game {
 
     fn send(&mut self, entry: &Entry, ack: Option<Level>) -> Level {
         match &wire::submit(&mut self.client, "sum", std::slice::from_ref(entry), ack)[..] {
-            [Verdict::Acked(level, _)] => {
+            [Verdict::Acked(level, ..)] => {
                 self.account.acked("sum", entry, *level);
                 *level
             }

@@ -210,7 +210,7 @@ pub(crate) fn submit_all(client: &mut Client, board: &str, entries: &[Entry], ac
             .drain(..)
             .zip(verdicts)
             .filter_map(|(entry, verdict)| match verdict {
-                Verdict::Acked(level, _) => {
+                Verdict::Acked(level, ..) => {
                     account.acked(board, &entry, level);
                     None
                 }
@@ -310,7 +310,7 @@ impl Player {
             let mut account = field.account.lock().unwrap();
             for (entry, verdict) in open.into_iter().zip(verdicts) {
                 match verdict {
-                    Verdict::Acked(level, outcome) => {
+                    Verdict::Acked(level, outcome, _) => {
                         field.duplicates.fetch_add(u64::from(outcome == "DUPLICATE"), Ordering::Relaxed);
                         field.acked.fetch_add(1, Ordering::Relaxed);
                         account.acked(board, &entry, level);

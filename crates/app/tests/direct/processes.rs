@@ -33,7 +33,7 @@ fn an_ingest_is_killed_and_clients_go_on_at_another() {
     let mut client = ingests[0].client();
     for (board, entry) in account.last() {
         let verdicts = wire::submit(&mut client, &board, std::slice::from_ref(&entry), None);
-        let again = matches!(&verdicts[..], [Verdict::Acked(_, outcome)] if outcome == "DUPLICATE");
+        let again = matches!(&verdicts[..], [Verdict::Acked(_, outcome, _)] if outcome == "DUPLICATE");
         assert!(again, "{board}: {entry:?} sent once more: {verdicts:?}");
         account.acked(&board, &entry, Level::Ranked);
     }

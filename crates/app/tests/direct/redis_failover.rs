@@ -47,7 +47,7 @@ fn redis_fails_over_to_a_replica_without_the_tail() {
     for (board, player) in late.into_iter().filter(|(board, _)| board != "set").take(20) {
         let entry = played.account.open(&board, player, 500);
         match &wire::submit(&mut client, &board, std::slice::from_ref(&entry), None)[..] {
-            [Verdict::Acked(level, _)] => {
+            [Verdict::Acked(level, ..)] => {
                 played.account.acked(&board, &entry, *level);
                 levels.push(*level);
             }

@@ -115,7 +115,7 @@ fn redis_has_no_memory_left() {
             let entries: Vec<_> = players.map(|player| account.open(board, player, 7)).collect();
             let verdicts = wire::submit(&mut client, board, &entries, None);
             match &verdicts[0] {
-                Verdict::Acked(level, _) => {
+                Verdict::Acked(level, ..) => {
                     entries.iter().for_each(|entry| account.acked(board, entry, *level))
                 }
                 Verdict::NotApplied(why) => break 'full (board, entries, why.clone()),
@@ -146,7 +146,7 @@ fn redis_has_no_memory_left() {
         first = wire::submit(&mut client, board, &entries, None);
         matches!(first[0], Verdict::Acked(..)).then_some(())
     });
-    let anew = |verdict: &Verdict| matches!(verdict, Verdict::Acked(_, outcome) if outcome == "IMPROVED");
+    let anew = |verdict: &Verdict| matches!(verdict, Verdict::Acked(_, outcome, _) if outcome == "IMPROVED");
     assert!(first.iter().all(anew), "something of it was done before: {first:?}");
     submit_all(&mut client, board, &entries, &mut account);
     deployment.settle(&server);

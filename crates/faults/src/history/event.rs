@@ -109,6 +109,13 @@ pub enum Call {
         /// Whose.
         player: String,
     },
+    /// Opens the season after `from`, unless the present one is another.
+    Reset {
+        /// The board.
+        board: String,
+        /// The season that is expected to be the present one.
+        from: u32,
+    },
     /// A look at a record.
     Read {
         /// The board.
@@ -149,7 +156,7 @@ pub enum Event {
         /// What a submission did, if that was told; of a deletion: `UNCHANGED` if there was nothing to delete.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         outcome: Option<Outcome>,
-        /// The season that it went to, or was read from; 1 if none is given.
+        /// The season that a submission counted in, if that was told; that was opened; that was read from, 1 if none is given.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         version: Option<u32>,
         /// What was read.

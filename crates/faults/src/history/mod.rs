@@ -9,12 +9,17 @@
 //! is known of two that were under way at once, nor of one that was never answered: that one may be applied whenever, once, or
 //! never. A submission that was acknowledged below the level that is safe in this run counts as one whose fate is unknown.
 //!
-//! [`event`] what is written down, [`submissions`] what it comes to, player by player, [`judge`] what may then be the final
-//! record, [`tiers`] what must hold among tiers and ranks, [`answers`] what must hold among answers.
+//! A submission counts in the season that was open when it was applied, and only a reset opens the next. Where an answer does not say
+//! which that was, it is one of those that may have been open meanwhile.
+//!
+//! [`event`] what is written down, [`submissions`] what it comes to, player by player, [`seasons`] when there was which
+//! season, [`judge`] what may then be the final record, [`across`] what must hold among seasons, [`tiers`] what must hold among tiers and ranks, [`answers`] what must hold among answers.
 
+mod across;
 mod answers;
 pub mod event;
 mod judge;
+mod seasons;
 mod submissions;
 mod sums;
 mod tiers;

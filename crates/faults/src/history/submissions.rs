@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Promises;
 use super::event::{Call, Event, Level, Operator, Outcome, Scores};
+use super::seasons::Seasons;
 use super::violation::Violation;
 
 /// How a try ended. `at` is its place in the history.
@@ -16,7 +17,7 @@ pub(super) enum End {
     /// Refused, and why.
     Refused(String),
     /// Acknowledged.
-    Ok { at: usize, safe: bool, outcome: Option<Outcome>, version: u32 },
+    Ok { at: usize, safe: bool, outcome: Option<Outcome>, version: Option<u32> },
 }
 
 /// One request of a submission, or a deletion.
@@ -60,6 +61,7 @@ enum Place {
     Submission(Key, usize, usize),
     Deletion(Key, usize),
     Read(u64, Key, usize),
+    Reset(String, usize),
 }
 
 /// All of it.
@@ -67,6 +69,8 @@ enum Place {
 pub(super) struct Submissions {
     pub(super) boards: HashMap<String, Operator>,
     pub(super) players: HashMap<Key, Player>,
+    /// The resets of each board, with the season that each opens.
+    pub(super) resets: HashMap<String, Vec<(u32, Try)>>,
     places: HashMap<u64, Place>,
 }
 
@@ -103,14 +107,14 @@ impl Submission {
         acked(true).min().or_else(|| acked(false).max().filter(|_| !open))
     }
 
-    fn is_safe(&self) -> bool {
+    pub(super) fn is_safe(&self) -> bool {
         self.tries.iter().any(|one| matches!(one.end, End::Ok { safe: true, .. }))
     }
 
-    /// The season that it was acknowledged for.
+    /// The season that it was safely acknowledged for. A repetition is told the present record, wherever it counted.
     pub(super) fn version(&self) -> Option<u32> {
         self.tries.iter().find_map(|one| match one.end {
-            End::Ok { version, .. } => Some(version),
+            End::Ok { safe: true, outcome, version, .. } if outcome != Some(Outcome::Duplicate) => version,
             _ => None,
         })
     }
@@ -126,15 +130,21 @@ pub(super) struct Deletions {
 }
 
 impl Player {
-    pub(super) fn deletions(&self, version: u32) -> Deletions {
+    pub(super) fn deletions(&self, seasons: &Seasons, version: u32) -> Deletions {
         let mut found = Deletions { over: Some(0), sure: None };
         for one in self.deletions.iter().filter(|one| one.is_live()) {
             match one.end {
-                End::Ok { version: other, .. } if other != version => {}
                 End::Ok { outcome: Some(Outcome::Unchanged), .. } => {}
                 End::Ok { at, safe: true, .. } => {
+                    // What it deleted is of the season that was open then.
+                    let of = seasons.between(one.invoked, Some(at));
+                    if !of.contains(&version) {
+                        continue;
+                    }
                     found.over = found.over.map(|over| over.max(at));
-                    found.sure = found.sure.max(Some((one.invoked, one.op)));
+                    if of.start() == of.end() {
+                        found.sure = found.sure.max(Some((one.invoked, one.op)));
+                    }
                 }
                 _ => found.over = None,
             }
@@ -144,9 +154,10 @@ impl Player {
 }
 
 impl Deletions {
-    pub(super) fn fate(self, submission: &Submission, version: u32) -> Fate {
+    pub(super) fn fate(self, submission: &Submission, seasons: &Seasons, version: u32) -> Fate {
         let Some(invoked) = submission.invoked() else { return Fate::Never(None) };
-        if submission.version().is_some_and(|other| other != version) {
+        let of = seasons.of(submission);
+        if !of.contains(&version) {
             return Fate::Never(None);
         }
         if let Some((deleted, op)) = self.sure
@@ -155,7 +166,8 @@ impl Deletions {
             return Fate::Never(Some(op));
         }
         let after = self.over.is_some_and(|over| over <= invoked);
-        if submission.is_safe() && after { Fate::Must } else { Fate::May }
+        let alone = of.start() == of.end();
+        if submission.is_safe() && after && alone { Fate::Must } else { Fate::May }
     }
 }
 
@@ -170,7 +182,7 @@ impl Submissions {
             Event::Invoke { op, client, call } => self.invoke(at, *op, *client, call),
             Event::Ok { op, level, outcome, version, .. } => {
                 let safe = level.unwrap_or(Level::Ranked) >= promises.safe;
-                self.end(*op, End::Ok { at, safe, outcome: *outcome, version: version.unwrap_or(1) })
+                self.end(*op, End::Ok { at, safe, outcome: *outcome, version: *version })
             }
             Event::Failed { op } => self.end(*op, End::Failed),
             Event::Refused { op, code } => self.end(*op, End::Refused(code.clone())),
@@ -188,20 +200,29 @@ impl Submissions {
     }
 
     fn invoke(&mut self, at: usize, op: u64, client: u64, call: &Call) -> Result<(), Violation> {
-        let (Call::Submit { board, player, .. }
-        | Call::Delete { board, player }
-        | Call::Read { board, player }) = call;
+        let (board, player) = match call {
+            Call::Submit { board, player, .. }
+            | Call::Delete { board, player }
+            | Call::Read { board, player } => (board, player.as_str()),
+            Call::Reset { board, .. } => (board, ""),
+        };
         if self.places.contains_key(&op) {
             return Err(Violation::Malformed { op, why: "its number was used before" });
         }
         if !self.boards.contains_key(board) {
             return Err(Violation::Malformed { op, why: "its board was not named before" });
         }
-        let whose = (board.clone(), player.clone());
+        if let Call::Reset { from, .. } = call {
+            let of = self.resets.entry(board.clone()).or_default();
+            of.push((from.saturating_add(1), Try { op, invoked: at, nth: 0, end: End::Unknown }));
+            self.places.insert(op, Place::Reset(board.clone(), of.len() - 1));
+            return Ok(());
+        }
+        let whose = (board.clone(), player.to_owned());
         let of = self.players.entry(whose.clone()).or_default();
         let mut one = Try { op, invoked: at, nth: of.submissions.len(), end: End::Unknown };
         let place = match call {
-            Call::Read { .. } => Place::Read(client, whose, at),
+            Call::Read { .. } | Call::Reset { .. } => Place::Read(client, whose, at),
             Call::Delete { .. } => {
                 of.deletions.push(one);
                 Place::Deletion(whose, of.deletions.len() - 1)
@@ -233,6 +254,9 @@ impl Submissions {
         };
         let one = match place {
             Place::Read(..) => return Ok(()),
+            Place::Reset(board, number) => {
+                self.resets.get_mut(board).and_then(|of| of.get_mut(*number)).map(|(_, one)| one)
+            }
             Place::Deletion(whose, number) => {
                 self.players.get_mut(whose).and_then(|of| of.deletions.get_mut(*number))
             }

@@ -56,6 +56,15 @@ impl Tiers {
         }
     }
 
+    /// Board by board the seasons that there are, each as the first tier has it.
+    pub(super) fn seasons(&self) -> BTreeMap<&str, Vec<(u32, &Rows)>> {
+        let mut all: BTreeMap<&str, Vec<(u32, &Rows)>> = BTreeMap::new();
+        for ((board, version), tiers) in &self.0 {
+            all.entry(board).or_default().extend(tiers.values().next().map(|rows| (*version, rows)));
+        }
+        all
+    }
+
     /// Board, season and rows of every tier.
     pub(super) fn finals(&self) -> impl Iterator<Item = (&str, u32, &Rows)> {
         self.0

@@ -45,6 +45,12 @@ pub enum Violation {
     WentBack { whose: Whose, op: u64, earlier: u64 },
     /// The same id with the same body was answered otherwise than before, or the same id with two bodies alike.
     OtherAnswer { whose: Whose, op: u64, earlier: Option<u64> },
+    /// A submission is said to have counted in a season that was over before it was sent, or not yet open when it was answered.
+    OtherSeason { board: String, op: u64 },
+    /// There is a season that no reset can have opened.
+    NeverOpened { board: String, version: u32 },
+    /// A season is gone that an answer spoke of.
+    SeasonLost { board: String, version: u32, op: u64 },
     /// The history itself is wrong: an answer without a request, a number that is used twice, a board that was not named.
     Malformed { op: u64, why: &'static str },
 }
@@ -89,6 +95,16 @@ impl fmt::Display for Violation {
             }
             Self::OtherAnswer { whose, op, earlier: None } => {
                 write!(f, "{whose}: operation {op} is said to be a repetition, of nothing")
+            }
+            Self::OtherSeason { board, op } => {
+                write!(
+                    f,
+                    "{board}: operation {op} is said to have counted in a season that was not open then"
+                )
+            }
+            Self::NeverOpened { board, version } => write!(f, "{board}/{version}: nobody opened this season"),
+            Self::SeasonLost { board, version, op } => {
+                write!(f, "{board}/{version}: operation {op} was told of this season, and it is lost")
             }
             Self::Malformed { op, why } => write!(f, "operation {op}: {why}"),
         }

@@ -35,7 +35,10 @@ struct Request {
 struct Run {
     events: Vec<Event>,
     flight: Vec<Request>,
-    records: BTreeMap<(String, String), law::Record>,
+    /// By board, player and season.
+    records: BTreeMap<(String, String, u32), law::Record>,
+    /// The present seasons.
+    seasons: BTreeMap<String, u32>,
     sent: Vec<Call>,
     stamp: u64,
     op: u64,
@@ -59,6 +62,11 @@ impl Run {
         let of = |call: &&Call| matches!(call, Call::Submit { board: b, player: p, .. } if *b == board && *p == player);
         let mine: Vec<Call> = self.sent.iter().filter(of).cloned().collect();
         let call = match whom / 2 % 8 {
+            // A retry of an earlier one, too.
+            _ if which.is_multiple_of(11) => {
+                let present = self.seasons.get(&board).copied().unwrap_or(1);
+                Call::Reset { board, from: present.saturating_sub(u32::from(score.is_multiple_of(5))).max(1) }
+            }
             0 => Call::Delete { board, player },
             1 | 2 => Call::Read { board, player },
             // Again, perhaps with another body.
@@ -112,20 +120,37 @@ impl Run {
     }
 
     fn carry_out(&mut self, op: u64, call: &Call) -> Event {
-        let (Call::Submit { board, player, .. }
-        | Call::Delete { board, player }
-        | Call::Read { board, player }) = call;
+        let (board, player) = match call {
+            Call::Submit { board, player, .. }
+            | Call::Delete { board, player }
+            | Call::Read { board, player } => (board, player.as_str()),
+            Call::Reset { board, .. } => (board, ""),
+        };
+        let present = self.seasons.entry(board.clone()).or_insert(1);
+        let season = *present;
+        if let Call::Reset { from, .. } = call {
+            if *from != season {
+                return Event::Refused { op, code: "VERSION_CONFLICT".into() };
+            }
+            *present += 1;
+            let version = Some(*present);
+            return Event::Ok { op, level: Some(Level::Persisted), outcome: None, version, shown: None };
+        }
         let operator = BOARDS.iter().find(|(name, ..)| name == board).unwrap().2;
         let rules = law::Rules { operator, ..law::Rules::default() };
-        let unborn = || law::Record::unborn(law::Window::default());
-        let record = self.records.entry((board.clone(), player.clone())).or_insert_with(unborn);
+        let key = |season| (board.clone(), player.to_owned(), season);
+        let before = (1..season).rev().find_map(|season| self.records.get(&key(season)));
+        let window = before.map(|record| record.window.clone()).unwrap_or_default();
+        let record = self.records.entry(key(season)).or_insert_with(|| law::Record::unborn(window));
         self.stamp += 1;
         let stamp = law::Stamp::from_raw(self.stamp).unwrap();
         let moment = law::Moment { position: law::Position::new(1, self.stamp), stamp };
-        let ok =
-            |outcome, shown| Event::Ok { op, level: Some(Level::Persisted), outcome, version: None, shown };
+        // Not everybody asks for the season; who reads has it in what is shown.
+        let told = matches!(call, Call::Read { .. }) || op.is_multiple_of(3);
+        let version = told.then_some(season);
+        let ok = |outcome, shown| Event::Ok { op, level: Some(Level::Persisted), outcome, version, shown };
         match call {
-            Call::Read { .. } => ok(None, record.live.as_ref().map(shown)),
+            Call::Reset { .. } | Call::Read { .. } => ok(None, record.live.as_ref().map(shown)),
             Call::Delete { .. } => match record.delete(moment) {
                 Some(after) => {
                     *record = after;
@@ -152,15 +177,20 @@ impl Run {
     }
 
     fn end(&mut self) {
-        for (board, ..) in BOARDS {
-            let live = self.records.iter().filter(|((of, _), _)| of == board);
+        let seasons = |board: &str| 1..=self.seasons.get(board).copied().unwrap_or(1);
+        let all: Vec<_> = BOARDS
+            .iter()
+            .flat_map(|(board, ..)| seasons(board).map(move |season| (*board, season)))
+            .collect();
+        for (board, version) in all {
+            let live = self.records.iter().filter(|((of, _, season), _)| of == board && *season == version);
             let mut rows: Vec<Row> = live
-                .filter_map(|((_, player), record)| {
+                .filter_map(|((_, player, _), record)| {
                     Some(Row { player: player.clone(), rank: None, shown: shown(record.live.as_ref()?) })
                 })
                 .collect();
             let end =
-                |tier: &str, rows| Event::Final { tier: tier.into(), board: board.into(), version: 1, rows };
+                |tier: &str, rows| Event::Final { tier: tier.into(), board: board.into(), version, rows };
             self.events.push(end("store", rows.clone()));
             rows.sort_by_key(|row| std::cmp::Reverse(row.shown.scores));
             (1..).zip(&mut rows).for_each(|(rank, row)| row.rank = Some(rank));
@@ -195,7 +225,7 @@ proptest! {
     ) {
         let mut run = played(rolls);
         let finals = run.events.iter_mut().filter_map(|event| match event {
-            Event::Final { board, rows, .. } => Some((board.clone(), rows)),
+            Event::Final { board, version, rows, .. } => Some(((board.clone(), *version), rows)),
             _ => None,
         });
         let mut finals: Vec<_> = finals.filter(|(_, rows)| !rows.is_empty()).collect();
@@ -215,7 +245,7 @@ proptest! {
             }
         }
         let report = check(&Promises::default(), &run.events);
-        let of_player = |violation: &Violation| format!("{violation}").starts_with(&format!("{board}/1/{player}"));
+        let of_player = |violation: &Violation| format!("{violation}").starts_with(&format!("{}/{}/{player}", board.0, board.1));
         prop_assert!(report.violations.iter().any(of_player), "{:?} of {:#?}", report.violations, run.events);
     }
 

@@ -237,6 +237,124 @@ fn the_same_id_is_answered_otherwise() {
 }
 
 #[test]
+fn a_season_is_reset() {
+    let told = |op, version| Event::Ok {
+        op,
+        level: Some(Level::Persisted),
+        outcome: Some(Outcome::Improved),
+        version,
+        shown: None,
+    };
+    let reset = |history: History, op, from| {
+        history.with(Event::Invoke { op, client: 0, call: Call::Reset { board: "b".into(), from } })
+    };
+    let opened = |history: History, op, from: u32| reset(history, op, from).with(told(op, Some(from + 1)));
+    let ends = |history: History, seasons: &[&[Row]]| {
+        let history = (1..).zip(seasons).fold(history, |history, (version, rows)| {
+            let (tier, board) = ("store".into(), "b".into());
+            history.with(Event::Final { tier, board, version, rows: rows.to_vec() })
+        });
+        history.found()
+    };
+    let of = |version| Whose { version, ..whose("p") };
+    let (five, seven) = ([row("p", 1, 5, 1, 1)], [row("p", 1, 7, 2, 1)]);
+    let both = [row("p", 1, 12, 3, 2)];
+    for operator in [Operator::Best, Operator::Set, Operator::Increment] {
+        // One before, one afterwards.
+        let play = || opened(on(operator).acked(1, 5, 1), 2, 1).acked(3, 7, 2);
+        assert_eq!(ends(play(), &[&five, &seven]), []);
+        let lost = |op, version| vec![Violation::Lost { whose: of(version), op }];
+        assert_eq!(ends(play(), &[&[], &seven]), lost(1, 1));
+        assert_eq!(ends(play(), &[&five, &[]]), lost(3, 2));
+        // What was before goes on in the next, or what is afterwards is in the one before.
+        let never = |version, score, subscore| Violation::NeverSubmitted {
+            whose: of(version),
+            found: scores(score, subscore),
+        };
+        assert_ne!(ends(play(), &[&five, &five]), []);
+        assert_ne!(ends(play(), &[&seven, &seven]), []);
+        assert_ne!(ends(play(), &[&five, &both]), []);
+        let carried = opened(on(operator).acked(1, 5, 1), 2, 1);
+        assert_eq!(ends(carried, &[&five, &five]), [never(2, 5, 1)]);
+        // Nobody opened another; and what was opened is gone.
+        let third = Violation::NeverOpened { board: "b".into(), version: 3 };
+        assert_eq!(ends(play(), &[&five, &seven, &[]]), [third]);
+        let gone = opened(on(operator).acked(1, 5, 1), 2, 1);
+        assert_eq!(ends(gone, &[&five]), [Violation::SeasonLost { board: "b".into(), version: 2, op: 2 }]);
+        let failed = reset(on(operator).acked(1, 5, 1), 2, 1).with(Event::Failed { op: 2 });
+        assert_eq!(ends(failed, &[&five, &[]]), [Violation::NeverOpened { board: "b".into(), version: 2 }]);
+        // Said to be of a season that is over, or that nobody has opened.
+        let other = |op| Violation::OtherSeason { board: "b".into(), op };
+        let late = opened(on(operator), 2, 1).sent(3, 7, 2, None).with(told(3, Some(1)));
+        assert_eq!(ends(late, &[&seven, &[]]), [other(3)]);
+        let early = opened(on(operator).sent(3, 7, 2, None).with(told(3, Some(2))), 2, 1);
+        assert!(ends(early, &[&[], &seven]).contains(&other(3)));
+    }
+}
+
+#[test]
+fn a_submission_while_the_season_is_reset() {
+    for operator in [Operator::Best, Operator::Set, Operator::Increment] {
+        let play = |version| {
+            let ok = |op, version| Event::Ok {
+                op,
+                level: Some(Level::Persisted),
+                outcome: None,
+                version,
+                shown: None,
+            };
+            let reset = Call::Reset { board: "b".into(), from: 1 };
+            let history = on(operator).with(Event::Invoke { op: 2, client: 1, call: reset });
+            history.sent(1, 5, 1, None).with(ok(2, Some(2))).with(ok(1, version))
+        };
+        let ends = |history: History, seasons: [&[Row]; 2]| {
+            let history = (1..).zip(seasons).fold(history, |history, (version, rows)| {
+                let (tier, board) = ("store".into(), "b".into());
+                history.with(Event::Final { tier, board, version, rows: rows.to_vec() })
+            });
+            history.found()
+        };
+        let five = [row("p", 1, 5, 1, 1)];
+        // It may be in either; but it is in one, and in that of which was told.
+        assert_eq!(ends(play(None), [&five, &[]]), []);
+        assert_eq!(ends(play(None), [&[], &five]), []);
+        assert_eq!(ends(play(Some(2)), [&[], &five]), []);
+        let of = |version| Whose { version, ..whose("p") };
+        assert_eq!(ends(play(None), [&[], &[]]), [Violation::Lost { whose: of(2), op: 1 }]);
+        assert_eq!(ends(play(None), [&five, &five]), [Violation::CountedTwice { whose: of(2), op: 1 }]);
+        assert_eq!(ends(play(Some(2)), [&[], &[]]), [Violation::Lost { whose: of(2), op: 1 }]);
+        assert_ne!(ends(play(Some(2)), [&five, &[]]), []);
+    }
+}
+
+#[test]
+fn what_was_deleted_in_one_season() {
+    let reset = |history: History, op, from: u32| {
+        let call = Call::Reset { board: "b".into(), from };
+        let ok = Event::Ok {
+            op,
+            level: Some(Level::Persisted),
+            outcome: None,
+            version: Some(from + 1),
+            shown: None,
+        };
+        history.with(Event::Invoke { op, client: 0, call }).with(ok)
+    };
+    let first = Event::Final {
+        tier: "store".into(),
+        board: "b".into(),
+        version: 1,
+        rows: vec![row("p", 1, 5, 1, 1)],
+    };
+    let second = |rows| Event::Final { tier: "store".into(), board: "b".into(), version: 2, rows };
+    let play = || reset(on(Operator::Best).acked(1, 5, 1), 2, 1).acked(3, 7, 2).deleted(4);
+    // The deletion is of the second season alone.
+    assert_eq!(play().with(first.clone()).with(second(vec![])).found(), []);
+    let returned = Violation::Returned { whose: Whose { version: 2, ..whose("p") }, op: 3, deletion: 4 };
+    assert_eq!(play().with(first).with(second(vec![row("p", 1, 7, 2, 1)])).found(), [returned]);
+}
+
+#[test]
 fn a_history_that_makes_no_sense() {
     let malformed = |found: Vec<Violation>, op| {
         assert!(matches!(found[..], [Violation::Malformed { op: of, .. }] if of == op), "{found:?}");
