@@ -14,17 +14,27 @@ pub(crate) enum Profile {
     Direct,
     /// The same behind Kafka.
     Logged,
+    /// Or behind RabbitMQ.
+    LoggedRabbitMq,
 }
 
 impl Profile {
-    pub(crate) const ALL: [Self; 3] = [Self::Embedded, Self::Direct, Self::Logged];
+    pub(crate) const ALL: [Self; 4] = [Self::Embedded, Self::Direct, Self::Logged, Self::LoggedRabbitMq];
+    /// Those that are run if none are named.
+    pub(crate) const USUAL: [Self; 3] = [Self::Embedded, Self::Direct, Self::Logged];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Embedded => "embedded",
             Self::Direct => "direct",
             Self::Logged => "logged",
+            Self::LoggedRabbitMq => "logged-rabbitmq",
         }
+    }
+
+    /// Whether there is a log in front of it.
+    pub(crate) fn is_logged(self) -> bool {
+        matches!(self, Self::Logged | Self::LoggedRabbitMq)
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -44,7 +54,7 @@ impl Profile {
         match self {
             Self::Embedded => &[("server", "all")],
             Self::Direct => &DIRECT[..4],
-            Self::Logged => DIRECT,
+            Self::Logged | Self::LoggedRabbitMq => DIRECT,
         }
     }
 }
@@ -142,10 +152,10 @@ const USUAL: u64 = 3_000;
 /// listening to it.
 const MONGO_LISTENS: u64 = 15_000;
 
-const EVERY: &[Profile] = &[Profile::Embedded, Profile::Direct, Profile::Logged];
-const SERVERS: &[Profile] = &[Profile::Direct, Profile::Logged];
+const EVERY: &[Profile] = &Profile::ALL;
+const SERVERS: &[Profile] = &[Profile::Direct, Profile::Logged, Profile::LoggedRabbitMq];
 const EMBEDDED: &[Profile] = &[Profile::Embedded];
-const LOGGED: &[Profile] = &[Profile::Logged];
+const LOGGED: &[Profile] = &[Profile::Logged, Profile::LoggedRabbitMq];
 
 macro_rules! faults {
     ($($fault:ident $name:literal, $tier:ident, $profiles:ident, $lasts:expr, $since:ident, $back:ident, $within:expr;)*) => {

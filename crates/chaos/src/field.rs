@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use hiscore_faults::servers::{Host, Kafka, Mongo, Proxy, Redis, Sentinels};
+use hiscore_faults::servers::{Host, Mongo, Proxy, Redis, Sentinels};
 use hiscore_faults::{MemoryGroup, SmallDisk};
 use tempfile::TempDir;
 
+use crate::brokers::Brokers;
 use crate::fault::{LEASE, Profile};
 use crate::options::Options;
 use crate::ours::Ours;
@@ -47,31 +48,31 @@ pub(crate) struct Servers {
     pub(crate) groups: Result<Vec<MemoryGroup>, String>,
     /// Where its members have their data. `Err`: why that is no file system of their own.
     pub(crate) disks: Result<Vec<SmallDisk>, String>,
-    pub(crate) kafka: Option<Kafka>,
+    pub(crate) brokers: Option<Brokers>,
 }
 
 impl Servers {
     /// Of each tier the first server is on the first host, and so on.
-    fn start(hosts: &[Host; ZONES], folder: &Path, brokers: usize) -> Self {
+    fn start(profile: Profile, hosts: &[Host; ZONES], folder: &Path, how_many: usize) -> Self {
         let disks: Result<Vec<SmallDisk>, String> = (0..ZONES).map(|at| mongo_disk(folder, at)).collect();
         let groups: Result<Vec<MemoryGroup>, String> = (0..ZONES).map(|at| mongo_group(folder, at)).collect();
         let of_mongo: Vec<Host> = match &groups {
             Ok(groups) => hosts.iter().zip(groups).map(|(host, group)| host.in_group(group)).collect(),
             Err(_) => hosts.to_vec(),
         };
-        let (redis, mongo, kafka) = std::thread::scope(|scope| {
+        let (redis, mongo, brokers) = std::thread::scope(|scope| {
             let mongo = scope.spawn(|| match &disks {
                 Ok(disks) => Mongo::in_folders(&of_mongo, disks.iter().map(SmallDisk::folder).collect()),
                 Err(_) => Mongo::on(&of_mongo, &[]),
             });
-            let kafka = scope.spawn(|| (brokers > 0).then(|| Kafka::on(&hosts[..brokers], "")));
+            let brokers = scope.spawn(|| Brokers::start(profile, hosts, how_many));
             let primary = Redis::on(&hosts[0], &[]);
             let replica = Redis::replica_on(&hosts[1], &primary, &[]);
             let joined = "a server did not start; see above";
-            ([primary, replica], mongo.join().expect(joined), kafka.join().expect(joined))
+            ([primary, replica], mongo.join().expect(joined), brokers.join().expect(joined))
         });
         let sentinels = Sentinels::on(hosts, "scores", &redis[0], 2);
-        Self { sentinels, redis, mongo, groups, disks, kafka }
+        Self { sentinels, redis, mongo, groups, disks, brokers }
     }
 
     /// The place of the Redis that most Sentinels name.
@@ -86,8 +87,7 @@ impl Servers {
             self.redis.iter().enumerate().map(|(at, redis)| (format!("redis-{at}"), redis.log())).collect();
         logs.extend((0..3).map(|at| (format!("sentinel-{at}"), self.sentinels.log(at))));
         logs.extend((0..self.mongo.len()).map(|at| (format!("mongo-{at}"), self.mongo.log(at))));
-        let kafka = self.kafka.iter().flat_map(|kafka| (0..kafka.len()).map(|at| (at, kafka.log(at))));
-        logs.extend(kafka.map(|(at, log)| (format!("kafka-{at}"), log)));
+        logs.extend(self.brokers.iter().flat_map(Brokers::logs));
         logs
     }
 }
@@ -117,7 +117,7 @@ impl Field {
         let none = || "this profile has none".to_owned();
         let (disk, zones) = match profile {
             Profile::Embedded => (SmallDisk::mount(folder.path(), DISK), Err(none())),
-            Profile::Direct | Profile::Logged => (Err(none()), Zones::make()),
+            _ => (Err(none()), Zones::make()),
         };
         let place = |at: usize| match &zones {
             Ok(zones) => (zones.host(at), zones.talk(at)),
@@ -126,8 +126,7 @@ impl Field {
         let hosts = std::array::from_fn(|at| place(at).0);
         let servers = match profile {
             Profile::Embedded => None,
-            Profile::Direct => Some(Servers::start(&hosts, folder.path(), 0)),
-            Profile::Logged => Some(Servers::start(&hosts, folder.path(), options.brokers)),
+            _ => Some(Servers::start(profile, &hosts, folder.path(), options.brokers)),
         };
         let arguments = match &servers {
             None => embedded(&folder.path().join("data")),
@@ -149,6 +148,7 @@ impl Field {
         let ours: Vec<Ours> = profile.processes().iter().enumerate().map(of).collect();
         ours.iter().for_each(|one| one.start(0));
         ours.iter().for_each(Ours::await_ready);
+        servers.iter().filter_map(|servers| servers.brokers.as_ref()).for_each(Brokers::settle);
         let takes = |one: &&Ours| matches!(one.roles, "all" | "ingest");
         let links = ours.iter().filter(takes).map(|one| Proxy::start(one.address)).collect();
         Self { profile, binary: binary.to_owned(), links, ours, servers, zones, disk, _folder: folder }
@@ -204,8 +204,8 @@ fn remote(servers: &Servers) -> Vec<String> {
     ]);
     // The addresses of zones are nobody else's.
     arguments.push("--insecure-no-auth".to_owned());
-    if let Some(kafka) = &servers.kafka {
-        arguments.extend(["--log-url".to_owned(), kafka.url("scores")]);
+    if let Some(brokers) = &servers.brokers {
+        arguments.extend(["--log-url".to_owned(), brokers.url()]);
     }
     arguments
 }

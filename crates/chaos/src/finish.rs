@@ -60,7 +60,7 @@ pub(crate) fn settle(field: &Field, schedule: &Schedule, events: &mut Vec<Event>
 /// What `hiscore log verify`, the second way from the log to the present state, complains of.
 pub(crate) fn verify(field: &Field) -> Option<String> {
     let servers = field.servers.as_ref()?;
-    let log = servers.kafka.as_ref()?.url("scores");
+    let log = servers.brokers.as_ref()?.url();
     let done = Command::new(&field.binary)
         .args(["log", "verify"])
         .env_clear()

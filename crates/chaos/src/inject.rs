@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hiscore_faults::servers;
 use hiscore_faults::wait::{pause, until};
 
-use crate::fault::{Fault, Profile};
+use crate::fault::{Fault, Profile, Tier};
 use crate::field::Field;
 use crate::ours::Ours;
 use crate::schedule::Step;
@@ -54,6 +54,11 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Broken, String> {
             return Err("no libfaketime; run scripts/servers.sh".to_owned());
         }
         return Ok(crate::tiers::redis_clock(field.servers(), step));
+    }
+    if let (Tier::Brokers, Some(servers)) = (step.fault.about().tier, &field.servers)
+        && let Some(brokers) = &servers.brokers
+    {
+        return Ok(brokers.break_some(step));
     }
     Ok(Broken { begun, healed: break_at_once(field, step)? })
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends a run, and is said")]
 
 mod alone;
+mod brokers;
 mod fault;
 mod field;
 mod finish;
@@ -148,6 +149,7 @@ fn missing(profile: Profile) -> bool {
         Profile::Embedded => &[],
         Profile::Direct => &["redis-server", "mongod"],
         Profile::Logged => &["redis-server", "mongod", "kafka"],
+        Profile::LoggedRabbitMq => &["redis-server", "mongod", "rabbitmq-server"],
     };
     needed.iter().any(|name| servers::missing(name))
 }

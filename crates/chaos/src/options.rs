@@ -7,7 +7,7 @@ use crate::fault::{Fault, Profile};
 pub(crate) const USAGE: &str = "\
 hiscore-chaos: plays against real deployments while it breaks them, and checks every answer.
 
-  --profile NAME    embedded, direct or logged; more by commas. All in turn if not given.
+  --profile NAME    embedded, direct, logged or logged-rabbitmq; more by commas. The first three in turn if not given
   --seed N          the first seed; 1 if not given
   --seeds N         how many seeds of each profile; 1 if not given
   --seconds N       how long the games of one seed are played; 60 if not given
@@ -46,7 +46,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            profiles: Profile::ALL.to_vec(),
+            profiles: Profile::USUAL.to_vec(),
             seed: 1,
             seeds: 1,
             seconds: 60,

@@ -34,7 +34,7 @@ impl Due {
             _ => done.healed,
         };
         // A log takes submissions whatever becomes of Redis: what must be back is that they are judged.
-        let behind_a_log = |tier| profile == Profile::Logged && tier == Tier::Redis;
+        let behind_a_log = |tier| profile.is_logged() && tier == Tier::Redis;
         let persisted = group
             .iter()
             .map(|done| done.step.fault.about())

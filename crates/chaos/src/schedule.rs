@@ -97,7 +97,7 @@ impl Schedule {
             Profile::Embedded => Level::Persisted,
             Profile::Direct if emptied => Level::Persisted,
             Profile::Direct => Level::Replicated,
-            Profile::Logged => Level::Logged,
+            Profile::Logged | Profile::LoggedRabbitMq => Level::Logged,
         }
     }
 

@@ -1,14 +1,15 @@
-//! Faults of the servers: Redis and its Sentinels, MongoDB, the brokers.
+//! Faults of the servers: Redis and its Sentinels, MongoDB, whole zones.
 
 use std::time::{Duration, Instant};
 
-use hiscore_faults::servers::{Kafka, Mongo, Redis};
+use hiscore_faults::servers::{Mongo, Redis};
 use hiscore_faults::wait::pause;
 use hiscore_faults::{MemoryGroup, SmallDisk};
 
+use crate::brokers::Brokers;
 use crate::fault::Fault;
 use crate::field::Servers;
-use crate::inject::{Broken, ahead, await_that, in_halts, wait_for};
+use crate::inject::{Broken, ahead, await_that, wait_for};
 use crate::schedule::Step;
 use crate::zones::Zones;
 
@@ -22,10 +23,6 @@ pub(crate) fn break_server(servers: &Servers, step: &Step, end: Instant) -> Inst
         Fault::MongoKill | Fault::MongoPause | Fault::MongoStepDown | Fault::MongoNoQuorum => {
             mongo(&servers.mongo, step, end)
         }
-        Fault::BrokerKill | Fault::BrokerPause | Fault::BrokersSlow => match &servers.kafka {
-            Some(kafka) => brokers(kafka, step, end),
-            None => Instant::now(),
-        },
         _ => redis(servers, step, end),
     }
 }
@@ -141,7 +138,7 @@ pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Ins
         given_up(servers, zone);
     }
     servers.mongo.await_all();
-    servers.kafka.iter().for_each(await_brokers);
+    servers.brokers.iter().for_each(Brokers::await_whole);
     await_redis(servers);
     healed
 }
@@ -236,35 +233,4 @@ pub(crate) fn mongo_out_of_memory(mongo: &Mongo, groups: &[MemoryGroup], step: &
     let healed = Instant::now();
     mongo.await_all();
     Broken { begun, healed }
-}
-
-fn brokers(kafka: &Kafka, step: &Step, end: Instant) -> Instant {
-    let all: Vec<usize> = (0..kafka.len()).collect();
-    let leader = kafka.leader("scores.g1", step.target % usize::from(crate::field::SHARDS));
-    match step.fault {
-        Fault::BrokerKill => {
-            kafka.kill(leader);
-            wait_for(end);
-            kafka.restart(leader);
-        }
-        Fault::BrokerPause => {
-            kafka.pause(leader);
-            wait_for(end);
-            kafka.resume(leader);
-        }
-        _ => {
-            let each = |what: fn(&Kafka, usize)| all.iter().for_each(|node| what(kafka, *node));
-            in_halts(end, || each(Kafka::pause), || each(Kafka::resume));
-        }
-    }
-    let healed = Instant::now();
-    await_brokers(kafka);
-    healed
-}
-
-fn await_brokers(kafka: &Kafka) {
-    kafka.await_all();
-    kafka.await_in_step("scores.g1");
-    // Replicas that are in step again are told to the controller within a moment.
-    wait_for(Instant::now() + Duration::from_millis(200));
 }

@@ -119,7 +119,7 @@ impl Workload {
         match self.profile {
             Profile::Embedded => Some(Level::Persisted),
             Profile::Direct => Some(Level::Ranked),
-            Profile::Logged => Some(Level::Logged),
+            Profile::Logged | Profile::LoggedRabbitMq => Some(Level::Logged),
         }
     }
 
@@ -142,7 +142,7 @@ impl Workload {
         }
         let ack = self.random.one_in(4).then_some(Level::Persisted);
         // Behind a log who does not ask hears at once.
-        let judged = self.profile != Profile::Logged || self.random.one_in(4);
+        let judged = !self.profile.is_logged() || self.random.one_in(4);
         Work::Submit { board, submissions, ack, judged }
     }
 
@@ -175,7 +175,7 @@ impl Workload {
     fn repeat(&mut self) -> Option<Work> {
         let at = self.random.below(self.recent.len() as u64) as usize;
         let (board, mut one) = self.recent.get(at)?.clone();
-        if self.profile != Profile::Logged && self.random.one_in(4) {
+        if !self.profile.is_logged() && self.random.one_in(4) {
             one.scores.score += 1;
         }
         Some(Work::Submit { board, submissions: vec![one], ack: None, judged: true })

@@ -66,20 +66,11 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts `binary` with what `arguments` says for a port and a folder, and waits until `ready` says that the
+    /// Starts `binary` somewhere with what `arguments` says for a port and a folder, and waits until `ready` says that the
     /// process of this id answers at this port: at another's port another may answer.
     ///
     /// # Panics
     /// When it ends instead, for another reason than that its port was taken.
-    pub(super) fn start(
-        binary: &Path,
-        arguments: impl Fn(u16, &Path) -> Vec<String>,
-        ready: impl Fn(u16, u32) -> bool,
-    ) -> Self {
-        Self::start_on(&Host::here(), binary, arguments, ready)
-    }
-
-    /// Starts it somewhere.
     pub(super) fn start_on(
         host: &Host,
         binary: &Path,
