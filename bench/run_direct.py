@@ -79,12 +79,25 @@ def put_plainly(redis, players):
         sys.exit("redis-cli did not put everything in")
 
 
-def players(server):
-    query = json.dumps({"query": '{ leaderboard(id: "bench") { totalCount } }'})
+def board(server):
+    query = json.dumps({"query": '{ leaderboard(id: "bench") { totalCount rankState } }'})
     link = http.client.HTTPConnection(server.url.removeprefix("http://"))
     link.request("POST", "/graphql", query, {"content-type": "application/json"})
-    board = json.load(link.getresponse())["data"]["leaderboard"]
-    return board["totalCount"] if board else 0
+    return json.load(link.getresponse())["data"]["leaderboard"] or {"totalCount": 0, "rankState": None}
+
+
+def players(server):
+    return board(server)["totalCount"]
+
+
+def refilled(server, redis, count):
+    """Seconds from the death of Redis, with all that it had, until every rank is there again and exact."""
+    redis.process.kill()
+    redis.process.wait()
+    began = time.monotonic()
+    redis.start()
+    wait_until(lambda: board(server) == {"totalCount": count, "rankState": "EXACT"}, "the emptied Redis", 600)
+    return time.monotonic() - began
 
 
 def at_rate(server, rate, seconds):
@@ -156,6 +169,9 @@ def main():
             ours, theirs = used_memory(redis) / count, used_memory(plain) / count
             results["memory"] = {"players": count, "ours": ours, "theirs": theirs, "ratio": ours / theirs, "goal": 1.4}
             print(f"{count:,} players: {ours:.0f} bytes of Redis each, {theirs:.0f} in a sorted set and a hash: {ours / theirs:.2f} (goal 1.4)")
+            took = statistics.median(refilled(server, redis, count) for _ in range(arguments.rounds))
+            results["refilled"] = {"players": count, "seconds": took, "rate": count / took, "goal": 50_000}
+            print(f"{count:,} players are back {took:.1f} s after Redis lost all of them: {count / took:,.0f} a second (goal 50,000)")
         finally:
             server.stop()
             mongo.kill()

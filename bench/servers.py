@@ -138,8 +138,12 @@ class Redis:
         data = pathlib.Path(folder, f"redis-{self.port}")
         data.mkdir()
         command = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--dir", str(data), "--save", ""]
-        command += ["--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self.command = command + ["--appendonly", "yes" if appendonly else "no", "--appendfsync", "always"]
+        self.start()
+
+    def start(self):
+        """With nothing in it, unless it is `appendonly`."""
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
         ping = ["redis-cli", "-p", self.port, "ping"]
         wait_until(lambda: subprocess.run(ping, capture_output=True).stdout == b"PONG\n", "redis-server")
 

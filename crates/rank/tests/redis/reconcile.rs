@@ -4,7 +4,7 @@ use hiscore_faults::servers::Redis;
 use hiscore_faults::wait::until;
 use hiscore_rank::Query;
 use hiscore_rank::redis::{BoardState, CallError, Claim, Done, Install, Opening, ReadError};
-use hiscore_score::{Operator, Outcome, Position, Record, Stamp};
+use hiscore_score::{Operator, OrderKey, Outcome, Position, Record, Score, Stamp};
 
 use super::support::{LONG, ME, PATIENCE, Tier, board, create, key, keyed, options, player, score, server};
 
@@ -176,6 +176,47 @@ fn what_is_installed_is_there_as_it_was_and_nothing_comes_before_it() {
     assert_eq!(page.rows[0].1.live.as_ref().unwrap().score.get(), 9);
     let claim = tier.flush();
     assert_eq!((claim.rows.len(), claim.rows[0].0), (1, far.raw()), "the lower first sequence");
+    tier.close();
+}
+
+#[test]
+fn who_is_put_in_with_many_others_stands_in_one_place() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let daily = board("daily");
+    let names: Vec<String> = (0..50).map(|n| format!("p{n}")).collect();
+    let works = names.iter().zip(1..).map(|(name, points)| score(name, points));
+    tier.submit(&daily, [create(Operator::Best)].into_iter().chain(works).collect());
+    let stored = tier.flush();
+    // Everybody is elsewhere now, and half of them in between were elsewhere again.
+    let moved = |by: i64| {
+        stored.rows.iter().map(move |(_, key, record)| {
+            let mut record = record.clone();
+            let live = record.live.as_mut().unwrap();
+            live.score = Score::new(live.score.get() * by % 101).unwrap();
+            // Another member of the order, as it is after any submission that moves somebody.
+            live.reached = Stamp::from_raw(live.reached.raw() + by.unsigned_abs()).unwrap();
+            Install { key: key.clone(), record, dirty: false }
+        })
+    };
+    let rows: Vec<_> = moved(67).step_by(2).chain(moved(17)).chain(moved(17).step_by(3)).collect();
+    let replication = tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap().replication;
+    tier.wait(tier.ranks.install(0, ME, &replication, &rows, &[])).unwrap();
+    tier.open(0, 2);
+
+    let rules = stored.boards[0].2.leaderboard.rules;
+    let mut expected: Vec<_> = moved(17)
+        .map(|row| {
+            let standing = row.record.live.as_ref().unwrap().standing(&rules);
+            OrderKey { standing, player: row.key.player }
+        })
+        .collect();
+    expected.sort_unstable();
+    let query = Query::FromRank { rank: 1, limit: 100 };
+    let page = tier.wait(tier.ranks.page(&daily, None, &query)).unwrap();
+    assert_eq!(page.board.total, 50);
+    let shown: Vec<_> = page.rows.iter().map(|(placed, _)| placed.order_key()).collect();
+    assert_eq!(shown, expected);
     tier.close();
 }
 

@@ -247,33 +247,41 @@ impl Reconcile<'_> {
     /// Merges in what the store has within `range`. What an epoch before the one that just ended left above its watermark is
     /// lifted into the new one: somebody of that later epoch, who never saw it, may still write over it.
     async fn rows(&mut self, range: std::ops::Range<Position>, lifts: bool) -> Result<(), StepError> {
-        let Tools { ranks, store, holder, options, metrics, .. } = self.tools;
-        let mut after = None;
-        loop {
-            let rows = store.between(self.shard, range.clone(), after.as_ref(), CHUNK).await?;
-            let Some((key, record)) = rows.last() else { return Ok(()) };
-            after = Some((record.position, key.clone()));
-            // It may take longer than the lease lasts.
-            if !ranks.lease(Trade::Persist, self.shard, holder, options.lease).await? {
-                return Err(CallError::LeaseLost { shard: self.shard }.into());
-            }
-            let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
-            let here = ranks.peek(self.shard, holder, &keys).await?;
-            let told = self.read / TOLD_EVERY;
-            self.read += rows.len() as u64;
-            metrics.loaded(rows.len());
-            let install: Vec<Install> = rows
-                .into_iter()
-                .zip(here)
-                .filter_map(|((key, stored), here)| self.joined(key, stored, here, lifts))
-                .collect();
-            self.installed += install.len() as u64;
-            ranks.install(self.shard, holder, &self.replication, &install, &[]).await?;
-            reach("installed");
-            if self.read / TOLD_EVERY > told {
-                tracing::info!(shard = self.shard, records = self.read, "reading from the store");
-            }
+        let (store, shard) = (&self.tools.store, self.shard);
+        let mut rows = store.between(shard, range.clone(), None, CHUNK).await?;
+        while let Some((key, record)) = rows.last() {
+            let after = (record.position, key.clone());
+            // The store reads the next ones while Redis takes these in.
+            let next = async { Ok(store.between(shard, range.clone(), Some(&after), CHUNK).await?) };
+            (_, rows) = tokio::try_join!(self.put_in(rows, lifts), next)?;
         }
+        Ok(())
+    }
+
+    /// Merges in these, which the store has.
+    async fn put_in(&mut self, rows: Vec<(RecordKey, Record)>, lifts: bool) -> Result<(), StepError> {
+        let Tools { ranks, holder, options, metrics, .. } = self.tools;
+        // It may take longer than the lease lasts.
+        if !ranks.lease(Trade::Persist, self.shard, holder, options.lease).await? {
+            return Err(CallError::LeaseLost { shard: self.shard }.into());
+        }
+        let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
+        let here = ranks.peek(self.shard, holder, &keys).await?;
+        let told = self.read / TOLD_EVERY;
+        self.read += rows.len() as u64;
+        metrics.loaded(rows.len());
+        let install: Vec<Install> = rows
+            .into_iter()
+            .zip(here)
+            .filter_map(|((key, stored), here)| self.joined(key, stored, here, lifts))
+            .collect();
+        self.installed += install.len() as u64;
+        ranks.install(self.shard, holder, &self.replication, &install, &[]).await?;
+        reach("installed");
+        if self.read / TOLD_EVERY > told {
+            tracing::info!(shard = self.shard, records = self.read, "reading from the store");
+        }
+        Ok(())
     }
 
     /// What to put in for a record that the store has as `stored` and Redis as `here`; `None`: nothing.

@@ -48,7 +48,7 @@ local function let_go(base, b)
   end
 end
 
-local function install_board(base, boards_, is_open, id, packed, dirty)
+local function install_board(base, is_open, id, packed, dirty)
   local b = parse_board(id, packed .. pack('>I4', 0))
   local old = load_board(base, id)
   if old and is_open and later(old, b.era, b.seq, b.index) then return 0 end
@@ -59,7 +59,6 @@ local function install_board(base, boards_, is_open, id, packed, dirty)
   call('ZADD', base .. 'n', 0, name)
   call('HSETNX', base .. 's', name, pack(SEASON, 0, b.seq))
   let_go(base, b)
-  boards_[id] = nil
   return math.max(b.seq, b.created, b.opened)
 end
 
@@ -89,32 +88,66 @@ local function install_old(base, b, version, player, packed, r, dirty, mark)
   end
 end
 
-local function install_row(base, boards_, is_open, mark, packed, dirty)
-  local version, id, player = parse_mark(mark)
-  local b = boards_[id] or load_board(base, id)
-  boards_[id] = b
+-- A season that records are put into, and what is there of these players; what is to be written waits in it for `put`.
+local function season_of(base, b, version, players)
   enter(base, b, version)
-  local r = decode(packed)
-  local old = call('HGET', b.rows, player)
-  if old then
-    old = decode(old)
-    if old.live then old.member = member_of(b, player, old) end
-    if is_open and later(old, r.era, r.seq, r.index) then return 0 end
+  local s = {
+    b = b, version = version, name = b.name, rows = b.rows, order = b.order, exists = b.exists,
+    revision = b.revision, last = b.last, old = {}, new = {}, players = {}, leave = {}, dirty = {}
+  }
+  for from = 1, #players, CHUNK do
+    local upto = math.min(from + CHUNK - 1, #players)
+    local rows = call('HMGET', s.rows, unpack(players, from, upto))
+    for i = 1, upto - from + 1 do
+      if rows[i] then s.old[players[from + i - 1]] = decode(rows[i]) end
+    end
   end
-  if version <= b.version - KEPT and not b.exists then
-    install_old(base, b, version, player, packed, r, dirty, mark)
+  return s
+end
+
+-- Puts a record aside to be written; the highest stamp in it, 0 if what is there stays.
+local function put_aside(base, s, is_open, row)
+  local b, r, player = s.b, row.record, row.player
+  local old = s.old[player]
+  if old and old.live then old.member = member_of(b, player, old) end
+  if old and is_open and later(old, r.era, r.seq, r.index) then return 0 end
+  if s.version <= b.version - KEPT and not s.exists then
+    install_old(base, b, s.version, player, row.packed, r, row.dirty, row.mark)
   else
-    if dirty then call('ZADD', base .. 'd', 'LT', r.seq, mark) end
-    call('HSET', b.rows, player, packed)
-    local member = r.live and member_of(b, player, r)
-    if old and old.member and old.member ~= member then call('ZREM', b.order, old.member) end
-    if member then call('ZADD', b.order, directed(r.score, b.sort), member) end
-    if not b.exists then call('ZADD', base .. 'n', 0, b.name) end
-    call('HSET', base .. 's', b.name, pack(SEASON, math.max(b.revision, r.seq), math.max(b.last, r.seq)))
-    if version <= b.version - KEPT then call('ZADD', base .. 'o', 'GT', r.seq, b.name) end
-    call('HDEL', base .. 'w:' .. id, player)
+    if row.dirty then
+      s.dirty[#s.dirty + 1] = r.seq
+      s.dirty[#s.dirty + 1] = row.mark
+    end
+    r.member = r.live and member_of(b, player, r)
+    if old and old.member and old.member ~= r.member then s.leave[#s.leave + 1] = old.member end
+    if not s.new[player] then s.players[#s.players + 1] = player end
+    s.old[player], s.new[player] = r, row.packed
+    s.revision, s.last = math.max(s.revision, r.seq), math.max(s.last, r.seq)
   end
   return math.max(r.seq, r.updated, r.deleted, r.live and r.reached or 0, r.live and r.created or 0, latest(r.window))
+end
+
+-- Writes what was put aside: a command for many rows, which is what makes a rebuild fast.
+local function put(base, s)
+  if #s.players == 0 then return end
+  local b, rows, order = s.b, {}, {}
+  for i = 1, #s.players do
+    local player = s.players[i]
+    local r = s.old[player]
+    rows[2 * i - 1], rows[2 * i] = player, s.new[player]
+    if r.member then
+      order[#order + 1] = directed(r.score, b.sort)
+      order[#order + 1] = r.member
+    end
+  end
+  call_many(s.dirty, 'ZADD', base .. 'd', 'LT')
+  call_many(rows, 'HSET', s.rows)
+  call_many(s.leave, 'ZREM', s.order)
+  call_many(order, 'ZADD', s.order)
+  if not s.exists then call('ZADD', base .. 'n', 0, s.name) end
+  call('HSET', base .. 's', s.name, pack(SEASON, s.revision, s.last))
+  if s.version <= b.version - KEPT then call('ZADD', base .. 'o', 'GT', s.last, s.name) end
+  call_many(s.players, 'HDEL', base .. 'w:' .. b.id)
 end
 
 -- Holder, replication id, then triples of dirty (0 or 1), mark and packed state. Boards come before their records. On a shard
@@ -126,29 +159,39 @@ local function install(keys, args)
   if id ~= args[2] then return FENCED end
   local m = call('HMGET', keys[1], 'fence', 'stamp')
   local is_open, stamp = m[1] == id, tonumber(m[2] or 0)
-  local known = {}
+  -- All is read before anything is written: what cannot be read is an error.
+  local boards_, known, seasons = {}, {}, {}
   for i = 3, #args, 3 do
-    local mark, packed = args[i + 1], args[i + 2]
-    if sub(mark, 1, 1) == 'b' then
-      parse_board('', packed .. pack('>I4', 0))
-      known[sub(mark, 2)] = true
+    local row = { dirty = args[i] == '1', mark = args[i + 1], packed = args[i + 2] }
+    if sub(row.mark, 1, 1) == 'b' then
+      row.board = sub(row.mark, 2)
+      parse_board('', row.packed .. pack('>I4', 0))
+      boards_[#boards_ + 1], known[row.board] = row, true
     else
-      local _, board = parse_mark(mark)
-      decode(packed)
+      local version, board, player = parse_mark(row.mark)
+      row.player, row.record = player, decode(row.packed)
       if known[board] == nil then known[board] = load_board(base, board) and true or false end
       if not known[board] then return { 'NOBOARD' } end
+      local name = season_name(version, board)
+      local season = seasons[name]
+      if not season then
+        season = { board = board, version = version, players = {} }
+        seasons[name], seasons[#seasons + 1] = season, season
+      end
+      season[#season + 1] = row
+      season.players[#season.players + 1] = player
     end
   end
-  local boards_ = {}
-  for i = 3, #args, 3 do
-    local dirty, mark, packed = args[i] == '1', args[i + 1], args[i + 2]
-    local reached
-    if sub(mark, 1, 1) == 'b' then
-      reached = install_board(base, boards_, is_open, sub(mark, 2), packed, dirty)
-    else
-      reached = install_row(base, boards_, is_open, mark, packed, dirty)
-    end
-    stamp = math.max(stamp, reached)
+  for _, row in ipairs(boards_) do
+    stamp = math.max(stamp, install_board(base, is_open, row.board, row.packed, row.dirty))
+  end
+  local loaded = {}
+  for _, season in ipairs(seasons) do
+    local b = loaded[season.board] or load_board(base, season.board)
+    loaded[season.board] = b
+    local s = season_of(base, b, season.version, season.players)
+    for _, row in ipairs(season) do stamp = math.max(stamp, put_aside(base, s, is_open, row)) end
+    put(base, s)
   end
   call('HSET', keys[1], 'stamp', stamp)
   return { 'OK' }
