@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use hiscore_api::service::{Ack, BoardError, Entry, Rejected, Trouble, Wanted};
 use hiscore_faults::history::{Call, Event, Level, Operator, Outcome, Scores};
-use hiscore_score::{LeaderboardId, Outcome as Did, PlayerId, Rules, Score, Submission, SubmissionId};
+use hiscore_score::{
+    LeaderboardId, Outcome as Did, PlayerId, Rules, Score, Submission, SubmissionId, VersionId,
+};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -31,6 +33,17 @@ pub(crate) const BOARDS: [(&str, Operator, hiscore_score::Operator); 3] = [
 ];
 const PLAYERS: u64 = 4;
 
+/// What a client does, and how often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// Its pause between two requests, from and to, in milliseconds.
+    pub(crate) pause: (u64, u64),
+    /// One submission in so many waits for the store.
+    pub(crate) persisted: u64,
+    /// One request in so many opens a board's next season; 0: none.
+    pub(crate) resets: u64,
+}
+
 /// What all of them share.
 #[derive(Clone)]
 pub(crate) struct Field {
@@ -44,6 +57,8 @@ pub(crate) struct Field {
     ops: Arc<AtomicU64>,
     /// Submissions of each player of the board of sums.
     sums: Arc<Mutex<[u64; PLAYERS as usize]>>,
+    /// The last season of each board that anybody was told of.
+    seasons: Arc<Mutex<BTreeMap<String, VersionId>>>,
     /// Tries for each player of each board.
     tries: Arc<Mutex<BTreeMap<(String, String), usize>>>,
 }
@@ -65,6 +80,7 @@ impl Field {
             playing: Arc::default(),
             ops: Arc::default(),
             sums: Arc::default(),
+            seasons: Arc::default(),
             tries: Arc::default(),
         }
     }
@@ -108,11 +124,16 @@ impl Field {
     }
 
     /// Plays until told to stop.
-    pub(crate) async fn play(self, client: u64, chance: Chance, pause: (u64, u64), persisted: u64) {
+    pub(crate) async fn play(self, client: u64, chance: Chance, habits: Habits) {
+        let Habits { pause, persisted, resets } = habits;
         while !self.stop.load(Ordering::Relaxed) {
             sleep(chance.ms(pause.0, pause.1)).await;
             let at = usize::try_from(chance.below(BOARDS.len() as u64)).unwrap_or(0);
             let (board, operator, _) = BOARDS[at];
+            if chance.one_in(resets) {
+                self.reset(&chance, client, board).await;
+                continue;
+            }
             let number = chance.below(PLAYERS);
             let player = format!("p{number}");
             if operator != Operator::Increment && chance.one_in(20) {
@@ -187,6 +208,20 @@ impl Field {
         self.told(op, answer);
     }
 
+    /// Opens the season after the last that anybody was told of.
+    async fn reset(&self, chance: &Chance, client: u64, board: &str) {
+        let from = self.seasons.lock().get(board).copied().unwrap_or(1);
+        let op = self.ops.fetch_add(1, Ordering::Relaxed);
+        let call = Call::Reset { board: board.to_owned(), from };
+        self.tell(Event::Invoke { op, client, call });
+        let answer = self.send(chance, board, Ask::Reset(from)).await;
+        // One that was lost with Redis is opened again.
+        if let Some(Ok(Answer::Reset(present)) | Err(BoardError::VersionConflict { present })) = &answer {
+            self.seasons.lock().insert(board.to_owned(), *present);
+        }
+        self.told(op, answer);
+    }
+
     /// Writes an answer down.
     fn told(&self, op: u64, answer: Option<Result<Answer, BoardError>>) -> Tried {
         let trouble = |trouble: &Trouble| match trouble {
@@ -196,6 +231,9 @@ impl Field {
         let (event, tried) = match answer {
             None => (Event::Failed { op }, Tried::Again),
             Some(Err(BoardError::Trouble(why))) => (trouble(&why), Tried::Again),
+            Some(Err(BoardError::VersionConflict { .. })) => {
+                (Event::Refused { op, code: "VERSION_CONFLICT".to_owned() }, Tried::Answered)
+            }
             Some(Err(_)) => (Event::Failed { op }, Tried::Again),
             Some(Ok(Answer::Submitted(Err(Rejected::Trouble(why))))) => (trouble(&why), Tried::Again),
             Some(Ok(Answer::Submitted(Err(Rejected::Refused(why))))) => {
@@ -214,18 +252,25 @@ impl Field {
             }
             Some(Ok(Answer::Deleted(there))) => {
                 let outcome = (!there).then_some(Outcome::Unchanged);
-                // How safe is not told: what was there may come back, if Redis loses it; not out of a log.
-                let level = match self.profile {
-                    Profile::Direct => Level::Ranked,
-                    Profile::Logged => Level::Logged,
-                };
-                let level = Some(level);
+                let level = Some(self.least());
                 (Event::Ok { op, level, outcome, version: None, shown: None }, Tried::Answered)
+            }
+            Some(Ok(Answer::Reset(version))) => {
+                let (level, version) = (Some(self.least()), Some(version));
+                (Event::Ok { op, level, outcome: None, version, shown: None }, Tried::Answered)
             }
             Some(Ok(Answer::Created)) => (Event::Unknown { op }, Tried::Answered),
         };
         self.tell(event);
         tried
+    }
+
+    /// How safe is what is not told how safe it is: what was there may come back, if Redis loses it; not out of a log.
+    fn least(&self) -> Level {
+        match self.profile {
+            Profile::Direct => Level::Ranked,
+            Profile::Logged => Level::Logged,
+        }
     }
 }
 

@@ -4,12 +4,14 @@
 
 mod common;
 
+use std::ops::Range;
+
 use common::{is_found, none_goes_wrong, repeats};
 use hiscore_schedules::Profile::Direct;
 use hiscore_schedules::{Mistake, run};
 
-/// Within so many seeds a mistake is found.
-const WITHIN: u64 = 60;
+/// One of these finds a mistake.
+const WITHIN: Range<u64> = 0..60;
 
 #[test]
 fn no_schedule_goes_wrong() {
@@ -18,7 +20,7 @@ fn no_schedule_goes_wrong() {
 
 #[test]
 fn the_same_seed_writes_the_same_journal() {
-    repeats(Direct, &[1, 2, 3, 5, 8, 13]);
+    repeats(Direct, &[1, 2, 3, 5, 8, 37, 44]);
 }
 
 #[test]

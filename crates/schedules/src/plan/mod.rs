@@ -6,6 +6,7 @@ use hiscore_faults::history::Level;
 
 use crate::chance::Chance;
 use crate::log::Noise as LogNoise;
+use crate::players::Habits;
 use crate::redis::front::Noise as RedisNoise;
 use crate::store::Noise as StoreNoise;
 pub(crate) use fault::{Fault, Role};
@@ -43,10 +44,7 @@ pub(crate) struct Plan {
     /// Records of one bulk, and works that are applied at once.
     pub(crate) rows: usize,
     pub(crate) clients: u64,
-    /// The pause of a client between two requests, from and to.
-    pub(crate) pause: (u64, u64),
-    /// One submission in so many waits for the store.
-    pub(crate) persisted: u64,
+    pub(crate) habits: Habits,
     /// How often the replica is brought up to date.
     pub(crate) lag: u64,
     pub(crate) redis_noise: RedisNoise,
@@ -120,13 +118,12 @@ impl Plan {
         let spared = faults.iter().map(|(_, fault)| fault.spares()).max().unwrap_or(Level::Ranked);
         let quiet = chance.one_in(3);
         let (usual_ms, store_ms) = (1 + chance.below(30), 2 + chance.below(1 << (1 + chance.below(10))));
-        Self {
+        let mut plan = Self {
             has_sentinels,
             shards: 1 + u16::try_from(chance.below(2)).unwrap_or(0),
             rows: 1 + usize::try_from(chance.below(8)).unwrap_or(0),
             clients: 2 + chance.below(3) + if is_logged { chance.below(3) } else { 0 },
-            pause: (5, 40 + chance.below(150)),
-            persisted: 2 + chance.below(6),
+            habits: Habits { pause: (5, 40 + chance.below(150)), persisted: 2 + chance.below(6), resets: 0 },
             lag: 20 + chance.below(400),
             redis_noise: if quiet {
                 RedisNoise { usual_ms, ..RedisNoise::default() }
@@ -158,7 +155,11 @@ impl Plan {
             faults,
             ends: last + 1_000,
             safe: if is_logged { Level::Logged } else { spared },
+        };
+        if chance.one_in(2) {
+            plan.habits.resets = 10 + chance.below(60);
         }
+        plan
     }
 
     /// Whether somebody may write into an epoch that ended, and do harm.

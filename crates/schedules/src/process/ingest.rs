@@ -23,12 +23,18 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Answer, Ask, Job, Setting, TIMEOUT};
+use super::{Answer, Ask, Job, Pending, Setting, TIMEOUT};
 use crate::chance::Chance;
 
 impl Setting {
     /// An ingest, until it is killed.
-    pub(crate) async fn ingest(self, host: String, chance: Chance, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) async fn ingest(
+        self,
+        host: String,
+        chance: Chance,
+        mut jobs: mpsc::Receiver<Job>,
+        pending: Pending,
+    ) {
         let (ranks, store) = self.tiers(&host, &chance);
         let waiting = Arc::new(Waiting::new(Arc::clone(&ranks)));
         if find(&ranks, &store, &self.deployment(), |_| {}).await.is_err() {
@@ -48,9 +54,16 @@ impl Setting {
             }),
         };
         let way = Arc::new(way);
+        let mut number = 0;
         while let Some(Job { board, ask, answer }) = jobs.recv().await {
-            let way = Arc::clone(&way);
-            tokio::spawn(async move { answer.send(done(&way, &board, ask).await).is_ok() });
+            number += 1;
+            pending.lock().insert(number, answer);
+            let (way, pending) = (Arc::clone(&way), Arc::clone(&pending));
+            tokio::spawn(async move {
+                let done = done(&way, &board, ask).await;
+                let answer = pending.lock().remove(&number);
+                answer.map(|answer| answer.send(done).is_ok())
+            });
         }
     }
 
@@ -111,6 +124,13 @@ async fn done(way: &Way, board: &LeaderboardId, ask: Ask) -> Result<Answer, Boar
                 Way::Log(log) => log.delete(board, &player).await,
             };
             deleted.map(Answer::Deleted)
+        }
+        Ask::Reset(from) => {
+            let reset = match way {
+                Way::Redis(redis) => redis.reset(board, Some(from)).await,
+                Way::Log(log) => log.reset(board, Some(from)).await,
+            };
+            reset.map(|(leaderboard, _)| Answer::Reset(leaderboard.version))
         }
         Ask::Submit(entry, wanted) => {
             let results = match way {

@@ -3,6 +3,7 @@
 mod apply;
 mod ingest;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use hiscore::outside::Outside;
 use hiscore::share::{Share, Terms};
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Wanted};
 use hiscore_rank::redis::{Deployment, Options, Outside as RanksOutside, RedisRanks, Trade};
-use hiscore_score::{LeaderboardId, PlayerId, Rules};
+use hiscore_score::{LeaderboardId, PlayerId, Rules, VersionId};
 use hiscore_store::Store;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +61,8 @@ pub(crate) enum Ask {
     Create(Rules),
     Submit(Box<Entry>, Wanted),
     Delete(PlayerId),
+    /// From the season that is expected to be the present one.
+    Reset(VersionId),
 }
 
 /// What it says.
@@ -66,7 +70,13 @@ pub(crate) enum Answer {
     Created,
     Submitted(Result<Accepted, Rejected>),
     Deleted(bool),
+    /// The season that is the present one now.
+    Reset(VersionId),
 }
+
+/// Those who wait for an answer of one process, kept outside of it: what a process that dies leaves behind goes in no order that a
+/// seed repeats.
+pub(crate) type Pending = Arc<Mutex<BTreeMap<u64, oneshot::Sender<Result<Answer, BoardError>>>>>;
 
 /// A request on its way to an ingest.
 pub(crate) struct Job {

@@ -20,7 +20,7 @@ use crate::log::SimBrokers;
 use crate::mistake::Mistake;
 use crate::plan::{OF_EACH, Plan, Profile, Role};
 use crate::players::{BOARDS, Field};
-use crate::process::Setting;
+use crate::process::{Pending, Setting};
 use crate::redis::Servers;
 use crate::redis::front::Front;
 use crate::store::{Backing, Table};
@@ -80,6 +80,7 @@ struct Schedule {
     /// How often each host was started.
     lives: BTreeMap<String, u64>,
     stops: BTreeMap<String, CancellationToken>,
+    pending: BTreeMap<String, Pending>,
     copies: Vec<(u64, Table)>,
 }
 
@@ -149,6 +150,7 @@ impl Schedule {
             planned: 0,
             lives: BTreeMap::new(),
             stops: BTreeMap::new(),
+            pending: BTreeMap::new(),
             copies: Vec::new(),
         })
     }
@@ -181,8 +183,7 @@ impl Schedule {
         }
         self.field.playing.store(self.plan.clients, Ordering::Relaxed);
         for client in 0..self.plan.clients {
-            let play =
-                self.field.clone().play(client, self.chance.part(), self.plan.pause, self.plan.persisted);
+            let play = self.field.clone().play(client, self.chance.part(), self.plan.habits);
             players.spawn(play);
         }
         self.set_noise(true);
@@ -234,7 +235,7 @@ impl Schedule {
 
     fn start(&mut self, role: Role, number: u64) -> std::io::Result<()> {
         let host = role.host(number);
-        self.world.kill(&host);
+        self.end(&host);
         let (runtime, _) = self.world.host(&host)?;
         let life = self.lives.entry(host.clone()).or_default();
         *life += 1;
@@ -245,7 +246,9 @@ impl Schedule {
             Role::Ingest => {
                 let (jobs, waiting) = mpsc::channel(64);
                 self.field.ingests.lock()[number as usize] = Some(jobs);
-                runtime.spawn(setting.ingest(host, chance, waiting));
+                let pending = Pending::default();
+                self.pending.insert(host.clone(), Arc::clone(&pending));
+                runtime.spawn(setting.ingest(host, chance, waiting, pending));
             }
             Role::Persist | Role::Apply => {
                 let stop = CancellationToken::new();
@@ -259,8 +262,16 @@ impl Schedule {
         Ok(())
     }
 
+    /// A host is gone, and whoever waits for it hears of that.
+    fn end(&mut self, host: &str) {
+        self.world.kill(host);
+        if let Some(pending) = self.pending.remove(host) {
+            pending.lock().clear();
+        }
+    }
+
     fn kill(&mut self, role: Role, number: u64) {
-        self.world.kill(&role.host(number));
+        self.end(&role.host(number));
         if role == Role::Ingest {
             self.field.ingests.lock()[number as usize] = None;
         }

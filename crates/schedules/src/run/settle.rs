@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use hiscore_faults::history::{Event, Row, Scores, event::Shown};
 use hiscore_rank::Query;
-use hiscore_rank::redis::RedisRanks;
+use hiscore_rank::redis::{KEPT_SEASONS, ReadError, RedisRanks};
 use hiscore_score::{LeaderboardId, Record, Season};
 use tokio::sync::oneshot;
 
@@ -95,6 +95,7 @@ impl Schedule {
         String::new()
     }
 
+    /// Every season of every board that the ranks keep.
     fn pages(
         &mut self,
         ranks: &Arc<RedisRanks>,
@@ -102,46 +103,57 @@ impl Schedule {
     ) -> Result<Result<Vec<Event>, String>, Box<dyn std::error::Error>> {
         let mut events = Vec::new();
         for (board, ..) in BOARDS {
-            let (ranks, id) = (Arc::clone(ranks), LeaderboardId::new(board)?);
-            let query = Query::FromRank { rank: 1, limit: 1_000 };
-            let page = self.ask(runtime, async move { ranks.page(&id, None, &query).await });
-            let page = page.ok_or("the ranks do not answer")?;
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => return Ok(Err(format!("{board} cannot be read: {error}"))),
-            };
-            let rows = page
-                .rows
-                .iter()
-                .map(|(placed, record)| row(placed.player.as_str(), Some(placed.rank), record));
-            events.push(Event::Final {
-                tier: "ranks".to_owned(),
-                board: board.to_owned(),
-                version: page.version,
-                rows: rows.flatten().collect(),
-            });
+            let (mut version, mut kept) = (None, 0);
+            loop {
+                let (ranks, id) = (Arc::clone(ranks), LeaderboardId::new(board)?);
+                let query = Query::FromRank { rank: 1, limit: 1_000 };
+                let page = self.ask(runtime, async move { ranks.page(&id, version, &query).await });
+                let (read, rows) = match page.ok_or("the ranks do not answer")? {
+                    Ok(page) => (page.version, page.rows),
+                    // Nobody played it.
+                    Err(ReadError::NoSeason(_)) => (version.unwrap_or(1), Vec::new()),
+                    Err(error) => return Ok(Err(format!("{board} cannot be read: {error}"))),
+                };
+                let rows = rows
+                    .iter()
+                    .map(|(placed, record)| row(placed.player.as_str(), Some(placed.rank), record));
+                events.push(Event::Final {
+                    tier: "ranks".to_owned(),
+                    board: board.to_owned(),
+                    version: read,
+                    rows: rows.flatten().collect(),
+                });
+                (version, kept) = (read.checked_sub(1), kept + 1);
+                if read <= 1 || kept >= KEPT_SEASONS {
+                    break;
+                }
+            }
         }
         Ok(Ok(events))
     }
 
+    /// Every season of every board that the store has.
     fn stored(&self) -> Vec<Event> {
         let table = self.setting.backing.table.lock();
-        let of = |(board, ..): &(&str, _, _)| {
-            let (_, stored) = table.boards.get(&LeaderboardId::new(board).ok()?)?;
-            let version = stored.leaderboard.version;
-            let season = Season { leaderboard: stored.id.clone(), version };
-            let order = table.order(&season, &stored.leaderboard.rules);
-            let rows = (1..)
-                .zip(&order)
-                .filter_map(|(rank, (_, player, record))| row(player.as_str(), Some(rank), record));
-            Some(Event::Final {
-                tier: "store".to_owned(),
-                board: (*board).to_owned(),
-                version,
-                rows: rows.collect(),
-            })
-        };
-        BOARDS.iter().filter_map(of).collect()
+        let mut events = Vec::new();
+        for (id, (_, stored)) in &table.boards {
+            let played = table.records.keys().map(|key| &key.season).filter(|of| of.leaderboard == *id);
+            let last = played.map(|season| season.version).max().unwrap_or(1).max(stored.leaderboard.version);
+            for version in 1..=last {
+                let season = Season { leaderboard: id.clone(), version };
+                let order = table.order(&season, &stored.leaderboard.rules);
+                let rows = (1..)
+                    .zip(&order)
+                    .filter_map(|(rank, (_, player, record))| row(player.as_str(), Some(rank), record));
+                events.push(Event::Final {
+                    tier: "store".to_owned(),
+                    board: id.as_str().to_owned(),
+                    version,
+                    rows: rows.collect(),
+                });
+            }
+        }
+        events
     }
 }
 

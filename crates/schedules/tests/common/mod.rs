@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "each test says what it did")]
 
 use std::ops::Range;
+use std::thread;
 
 use hiscore_schedules::{Mistake, Profile, run, run_all};
 
@@ -23,10 +24,13 @@ fn asked() -> Option<Range<u64>> {
     Some(parsed.unwrap_or_else(|| panic!("HISCORE_SEEDS is FROM..TO, not {text:?}")))
 }
 
-/// Runs seeds twice: each writes the same journal again.
+/// Runs seeds twice, at once: each writes the same journal again, whatever else the process does.
 pub(crate) fn repeats(profile: Profile, seeds: &[u64]) {
     for seed in seeds {
-        let [first, second] = [(), ()].map(|()| run(profile, *seed, None).unwrap().journal);
+        let [first, second] = thread::scope(|scope| {
+            let both = [(), ()].map(|()| scope.spawn(|| run(profile, *seed, None).unwrap().journal));
+            both.map(|one| one.join().unwrap())
+        });
         assert!(first.len() > 100, "seed {seed} did nothing");
         let differs = first.iter().zip(&second).find(|(first, second)| first != second);
         assert_eq!(differs, None, "seed {seed}");
@@ -34,9 +38,10 @@ pub(crate) fn repeats(profile: Profile, seeds: &[u64]) {
     }
 }
 
-/// Puts a mistake in: one of the first seeds finds it.
-pub(crate) fn is_found(profile: Profile, mistake: Mistake, within: u64) {
-    let found = (0..within).find(|seed| !run(profile, *seed, Some(mistake)).unwrap().wrong.is_empty());
-    let seed = found.unwrap_or_else(|| panic!("{mistake:?} is not found within {within} seeds"));
+/// Puts a mistake in: one of these seeds finds it.
+pub(crate) fn is_found(profile: Profile, mistake: Mistake, mut within: Range<u64>) {
+    let seeds = within.clone();
+    let found = within.find(|seed| !run(profile, *seed, Some(mistake)).unwrap().wrong.is_empty());
+    let seed = found.unwrap_or_else(|| panic!("{mistake:?} is not found by {seeds:?}"));
     println!("{mistake:?} is found by seed {seed}");
 }
