@@ -34,8 +34,11 @@ impl RabbitMqCluster {
         let named = (1..)
             .zip(&nodes)
             .map(|(nth, node)| format!("cluster_formation.classic_config.nodes.{nth} = {}\n", node.name));
-        // Clients come from other addresses.
-        let settings = format!("loopback_users = none\n{discovery}{}", named.collect::<String>());
+        // Clients come from other addresses; and what becomes of streams is told below the level of warnings.
+        let settings = format!(
+            "loopback_users = none\nlog.console.level = info\n{discovery}{}",
+            named.collect::<String>()
+        );
         let mut mappers = BTreeMap::new();
         for host in hosts {
             mappers.entry(host.address()).or_insert_with(|| port_mapper(host, mapper));

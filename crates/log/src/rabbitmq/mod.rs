@@ -10,7 +10,8 @@
 //! - A stream cannot be cut at an offset: [`Log::trim`] does nothing, and a limit of size applies.
 //! - A node that has no replica of a stream cannot be asked to read it: all nodes in the URL should have one (RabbitMQ's
 //!   default is a replica on every node).
-//! - A stream confirms what carries the number of an earlier one without keeping it: no numbers are sent.
+//! - A stream confirms what carries the number of an earlier one without keeping it: no numbers are sent. RabbitMQ has its own, which
+//!   it mixes up when a leader dies, unless each stream has a channel of its own (`writer`).
 
 mod errors;
 mod link;

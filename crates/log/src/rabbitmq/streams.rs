@@ -70,6 +70,11 @@ impl Streams {
         &self.name
     }
 
+    /// How many there are, besides that of the certificate.
+    pub(super) fn shards(&self) -> u16 {
+        self.options.shards
+    }
+
     /// The stream of a shard.
     pub(super) fn of(&self, shard: u16) -> String {
         format!("{}.{shard}", self.name)

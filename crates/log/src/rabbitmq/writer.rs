@@ -1,6 +1,11 @@
-//! Appending: one channel with publisher confirms, on a connection that only publishes.
+//! Appending: one channel with publisher confirms for each stream, on a connection that only publishes.
 //!
-//! A task keeps the channel alive, so that an append never waits for a connection: without one it is refused at once.
+//! One for each: when a stream has another leader, RabbitMQ sends to that one what the one before had not confirmed, with the
+//! numbers that entries have in their channel, not those that they have in the stream. These are the same as long as
+//! nothing else goes through the channel. Else the numbers that follow are lower ones, which the new leader takes for
+//! repetitions: it confirms them, and keeps none (3.10.8).
+//!
+//! A task keeps the channels alive, so that an append never waits for a connection: without one it is refused at once.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,7 +34,7 @@ pub(super) const TIME: &str = "time-ms";
 /// Between two tries to connect, at first and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// How often the channel is looked at: whether it is there, and whether the broker holds back who publishes.
+/// How often the channels are looked at: whether they are there, and whether the broker holds back who publishes.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What appends.
@@ -44,8 +49,8 @@ pub(super) struct Writer {
 
 struct Shared {
     link: Link,
-    /// Or why there is none.
-    channel: RwLock<Result<Channel, LogError>>,
+    /// By shard; or why there are none.
+    channels: RwLock<Result<Arc<[Channel]>, LogError>>,
     /// The log is gone, or not the one it was: nothing is appended any more.
     broken: OnceLock<LogError>,
     wanted: Notify,
@@ -67,14 +72,14 @@ impl Writer {
         let none = LogError::Unavailable("not connected to RabbitMQ".to_owned());
         let shared = Arc::new(Shared {
             link,
-            channel: RwLock::new(Err(none)),
+            channels: RwLock::new(Err(none)),
             broken: OnceLock::new(),
             wanted: Notify::new(),
         });
         let end = CancellationToken::new();
-        let (channel, watch) = shared.connect(&streams).await?;
-        *shared.channel.write() = Ok(channel.clone());
-        let keeper = keep(Arc::clone(&shared), Arc::clone(&streams), (channel, watch), end.clone());
+        let first = shared.connect(&streams).await?;
+        *shared.channels.write() = Ok(Arc::clone(&first.channels));
+        let keeper = keep(Arc::clone(&shared), Arc::clone(&streams), first, end.clone());
         let keeper = tokio::spawn(keeper);
         Ok(Self {
             shared,
@@ -91,7 +96,9 @@ impl Writer {
         if let Some(error) = self.shared.broken.get() {
             return Err(error.clone());
         }
-        let channel = self.shared.channel.read().clone()?;
+        let channels = self.shared.channels.read().clone()?;
+        let no_such = || LogError::Unavailable(format!("there is no shard {shard}"));
+        let channel = channels.get(usize::from(shard)).cloned().ok_or_else(no_such)?;
         if !channel.status().connected() {
             self.shared.wanted.notify_one();
             return Err(LogError::Unavailable("the connection to RabbitMQ broke".to_owned()));
@@ -122,7 +129,7 @@ impl Writer {
             }
             Err(_) => {
                 // Those that follow are refused at once, instead of waiting as long and being ambiguous then.
-                *self.shared.channel.write() =
+                *self.shared.channels.write() =
                     Err(LogError::Unavailable("RabbitMQ does not confirm".to_owned()));
                 self.shared.wanted.notify_one();
                 Err(LogError::Ambiguous(format!("RabbitMQ did not confirm within {:?}", self.append_timeout)))
@@ -187,34 +194,47 @@ impl Shared {
         self.broken.get_or_init(|| error).clone()
     }
 
-    /// A channel with confirms, and a consumer that ends when the certificate's stream is deleted.
-    async fn connect(&self, streams: &Streams) -> Result<(Channel, Consumer), LogError> {
-        let channel = self.link.channel().await?;
-        answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        let watch = consume(&channel, &streams.of_certificate(), Begin::Next, 1).await?;
+    /// A channel with confirms for each shard, and one more for the watch.
+    async fn connect(&self, streams: &Streams) -> Result<Connected, LogError> {
+        let own = self.link.channel().await?;
+        let watch = consume(&own, &streams.of_certificate(), Begin::Next, 1).await?;
         // After the watch has begun, so that nothing falls in between.
         streams.verify().await?;
-        Ok((channel, watch))
+        let mut channels = Vec::new();
+        for _ in 0..streams.shards() {
+            let channel = self.link.channel().await?;
+            answer(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            channels.push(channel);
+        }
+        Ok(Connected { channels: channels.into(), own, watch })
     }
 }
 
-/// Keeps a channel, until the end or until the log is not the one it was.
-async fn keep(
-    shared: Arc<Shared>,
-    streams: Arc<Streams>,
-    first: (Channel, Consumer),
-    end: CancellationToken,
-) {
+/// What appends go through, and a consumer, on a channel of its own, that ends when the certificate's stream is deleted.
+struct Connected {
+    channels: Arc<[Channel]>,
+    own: Channel,
+    watch: Consumer,
+}
+
+impl Connected {
+    fn works(&self) -> bool {
+        std::iter::once(&self.own).chain(self.channels.iter()).all(|channel| channel.status().connected())
+    }
+}
+
+/// Keeps the channels, until the end or until the log is not the one it was.
+async fn keep(shared: Arc<Shared>, streams: Arc<Streams>, first: Connected, end: CancellationToken) {
     let keep = async {
         let mut pause = PAUSE.0;
         let mut connected = Ok(first);
         loop {
             match connected {
-                Ok((channel, watch)) => {
+                Ok(connected) => {
                     pause = PAUSE.0;
-                    watch_over(&shared, &streams, &channel, watch).await;
+                    watch_over(&shared, &streams, connected).await;
                     let none = LogError::Unavailable("the connection to RabbitMQ broke".to_owned());
-                    *shared.channel.write() = Err(none);
+                    *shared.channels.write() = Err(none);
                 }
                 Err(error @ (LogError::Gone(_) | LogError::Foreign { .. })) => {
                     shared.breaks(error);
@@ -222,7 +242,7 @@ async fn keep(
                 }
                 Err(error) => {
                     debug!(%error, "connecting to RabbitMQ");
-                    *shared.channel.write() = Err(LogError::Unavailable(error.to_string()));
+                    *shared.channels.write() = Err(LogError::Unavailable(error.to_string()));
                     // Tried again and again: a broker that comes back tells nobody.
                     sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
@@ -234,19 +254,19 @@ async fn keep(
     end.run_until_cancelled(keep).await;
 }
 
-/// Lends the channel to appends while it works.
-async fn watch_over(shared: &Shared, streams: &Streams, channel: &Channel, mut watch: Consumer) {
-    while channel.status().connected() {
-        *shared.channel.write() = if shared.link.is_blocked().await {
+/// Lends the channels to appends while they work.
+async fn watch_over(shared: &Shared, streams: &Streams, mut connected: Connected) {
+    while connected.works() {
+        *shared.channels.write() = if shared.link.is_blocked().await {
             Err(LogError::Unavailable("RabbitMQ is short of memory or disk, and takes nothing".to_owned()))
         } else {
-            Ok(channel.clone())
+            Ok(Arc::clone(&connected.channels))
         };
         tokio::select! {
             // An entry would be a second certificate, which means nothing; the end means that the stream was deleted.
-            news = watch.next() => if !matches!(news, Some(Ok(_))) { return },
+            news = connected.watch.next() => if !matches!(news, Some(Ok(_))) { return },
             // In doubt: whether it answers at all.
-            () = shared.wanted.notified() => if find(channel, &streams.of_certificate()).await.is_err() { return },
+            () = shared.wanted.notified() => if find(&connected.own, &streams.of_certificate()).await.is_err() { return },
             () = sleep(LOOK) => {}
         }
     }
