@@ -58,7 +58,7 @@ impl RabbitLog {
                 streams.find_all().await?;
             }
             (Some(found), Expect::Fresh(_)) => drop(certificate::judge(streams.name(), found, options)?),
-            (None, Expect::Known(id)) => return Err(certificate::missing(streams.name(), id)),
+            (None, Expect::Known(_)) => return Err(streams.silent()),
             (None, Expect::Fresh(_)) => {}
         }
         // Also those that are there: whether their limits are what we would count on.
@@ -68,7 +68,7 @@ impl RabbitLog {
                 let draft = certificate::encode(&certificate::draft(options, id));
                 streams.publish_certificate(&draft).await?;
                 let written = streams.certificate().await?;
-                written.ok_or_else(|| certificate::missing(streams.name(), id))?
+                written.ok_or_else(|| streams.silent())?
             }
             (there, _) => there.unwrap_or_default(),
         };

@@ -145,8 +145,17 @@ impl Streams {
                 certificate::judge(&self.name, &found, &self.options)?;
                 Err(self.foreign("it was deleted and made again"))
             }
-            None => Err(self.foreign("it says nothing of itself any more: it was deleted and made again")),
+            None => Err(self.silent()),
         }
+    }
+
+    /// Its certificate's stream shows nothing. That need not be so for long: a node shows nothing of a stream that got another
+    /// leader until enough of the others have told it what they have.
+    pub(super) fn silent(&self) -> LogError {
+        LogError::Unavailable(format!(
+            "the log {} says nothing of itself: the node that was asked is not in step yet, or it was deleted and made again",
+            self.name
+        ))
     }
 
     fn foreign(&self, difference: &str) -> LogError {

@@ -25,7 +25,7 @@ pub(crate) static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(
 const WRITERS: usize = 8;
 
 /// Before a broker that is away is asked again.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 
 /// A log of two shards, whose appends do not wait long.
 pub(crate) fn options(expect: Expect) -> Options {
