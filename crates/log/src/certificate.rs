@@ -77,6 +77,7 @@ pub(crate) fn judge(name: &str, found: &[u8], options: &Options) -> Result<Ident
 }
 
 /// A log without a certificate, where there should be one.
+#[cfg(feature = "kafka")]
 pub(crate) fn missing(name: &str, expected: LogId) -> LogError {
     let difference =
         format!("it says nothing of itself, and {expected} is expected: was it deleted and made again?");
