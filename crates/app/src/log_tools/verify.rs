@@ -233,8 +233,9 @@ impl Verify {
             let what = format!("after the log it is {log}, in Redis {redis}");
             differences.push(Difference { shard, place: "the last stamp".to_owned(), what });
         }
-        differences.extend(self.ranked(shard, &stored, &mut counts).await?);
+        // In an order that is the same every time; an order that differs comes behind the records that make it so.
         differences.sort_by(|a, b| a.place.cmp(&b.place));
+        differences.extend(self.ranked(shard, &stored, &mut counts).await?);
         Ok(Found::All(counts, differences, spoken(seen.bounds, last)))
     }
 
