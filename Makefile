@@ -26,7 +26,7 @@ web: ## web/dist, the page
 test: ## everything: format, lint, unit, conformance, faults, API audits, browser
 	@scripts/test.sh
 
-chaos: release ## plays while it breaks everything, and checks every answer; PROFILE=embedded,direct,logged,logged-rabbitmq MINUTES= SECONDS=60 SEED=1 SEEDS=1 FAULTS=kill,... SCHEDULE=FILE RATE=300 FACTOR=1 OLD=FILE JSON=FILE
+chaos: release ## plays while it breaks everything, and checks every answer; PROFILE=embedded,direct,logged,logged-rabbitmq,direct-cluster MINUTES= SECONDS=60 SEED=1 SEEDS=1 FAULTS=kill,... SCHEDULE=FILE RATE=300 FACTOR=1 OLD=FILE JSON=FILE
 	@scripts/servers.sh all
 	HISCORE_BIN=target/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --old "$(OLD)" --factor "$(FACTOR)" --json "$(JSON)"
 

@@ -22,7 +22,7 @@ impl Brokers {
     /// Those of a profile, `how_many` of Kafka, if it has any.
     pub(crate) fn start(profile: Profile, hosts: &[Host], how_many: usize) -> Option<Self> {
         match profile {
-            Profile::Embedded | Profile::Direct => None,
+            Profile::Embedded | Profile::Direct | Profile::DirectCluster => None,
             Profile::Logged => Some(Self::Kafka(Kafka::on(&hosts[..how_many], ""))),
             Profile::LoggedRabbitMq => Some(Self::RabbitMq(RabbitMqCluster::on(hosts))),
         }

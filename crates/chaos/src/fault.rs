@@ -16,10 +16,13 @@ pub(crate) enum Profile {
     Logged,
     /// Or behind RabbitMQ.
     LoggedRabbitMq,
+    /// A Redis Cluster, and MongoDB.
+    DirectCluster,
 }
 
 impl Profile {
-    pub(crate) const ALL: [Self; 4] = [Self::Embedded, Self::Direct, Self::Logged, Self::LoggedRabbitMq];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Embedded, Self::Direct, Self::Logged, Self::LoggedRabbitMq, Self::DirectCluster];
     /// Those that are run if none are named.
     pub(crate) const USUAL: [Self; 3] = [Self::Embedded, Self::Direct, Self::Logged];
 
@@ -29,6 +32,7 @@ impl Profile {
             Self::Direct => "direct",
             Self::Logged => "logged",
             Self::LoggedRabbitMq => "logged-rabbitmq",
+            Self::DirectCluster => "direct-cluster",
         }
     }
 
@@ -53,7 +57,7 @@ impl Profile {
         ];
         match self {
             Self::Embedded => &[("server", "all")],
-            Self::Direct => &DIRECT[..4],
+            Self::Direct | Self::DirectCluster => &DIRECT[..4],
             Self::Logged | Self::LoggedRabbitMq => DIRECT,
         }
     }
@@ -114,6 +118,8 @@ pub(crate) enum Fault {
     ReplicaKill,
     SentinelKill,
     RedisClock,
+    ClusterFailover,
+    ClusterReshard,
     MongoKill,
     MongoPause,
     MongoStepDown,
@@ -139,21 +145,28 @@ pub(crate) struct About {
     pub(crate) lasts: (u64, u64),
     pub(crate) since: Since,
     pub(crate) back: Back,
-    /// Milliseconds.
-    pub(crate) within: u64,
+    /// Milliseconds, under Sentinels.
+    within: u64,
 }
 
 /// The settings that bounds come from, in milliseconds.
 pub(crate) const LEASE: u64 = 1_000;
 const DOWN_AFTER: u64 = 1_000;
 const ELECTION: u64 = 2_000;
+pub(crate) const NODE_TIMEOUT: u64 = 2_000;
+/// Until a Cluster has put a replica in the place of its primary: one that does not answer for `NODE_TIMEOUT`, and is asked, and talked about,
+/// every half of it; then a replica waits for half a second, and for as long again by chance, before it asks for votes.
+const FAILOVER: u64 = 2 * NODE_TIMEOUT + 1_000;
 const USUAL: u64 = 3_000;
 /// A write to a majority of MongoDB may take so long after its primary was stopped, not killed: the third member goes on
 /// listening to it.
 const MONGO_LISTENS: u64 = 15_000;
 
 const EVERY: &[Profile] = &Profile::ALL;
-const SERVERS: &[Profile] = &[Profile::Direct, Profile::Logged, Profile::LoggedRabbitMq];
+const SERVERS: &[Profile] =
+    &[Profile::Direct, Profile::Logged, Profile::LoggedRabbitMq, Profile::DirectCluster];
+const SENTINELS: &[Profile] = &[Profile::Direct, Profile::Logged, Profile::LoggedRabbitMq];
+const CLUSTER: &[Profile] = &[Profile::DirectCluster];
 const EMBEDDED: &[Profile] = &[Profile::Embedded];
 const LOGGED: &[Profile] = &[Profile::Logged, Profile::LoggedRabbitMq];
 
@@ -185,8 +198,10 @@ faults! {
     RedisFull "redis-full", Redis, SERVERS, (1_000, 3_000), Healed, Acked, USUAL;
     FunctionsFlushed "functions-flushed", Redis, SERVERS, (1, 1), Begun, Acked, 2_000;
     ReplicaKill "replica-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
-    SentinelKill "sentinel-kill", Redis, SERVERS, (1_000, 4_000), Begun, Acked, USUAL;
+    SentinelKill "sentinel-kill", Redis, SENTINELS, (1_000, 4_000), Begun, Acked, USUAL;
     RedisClock "redis-clock", Redis, SERVERS, (3_000, 6_000), Begun, Acked, DOWN_AFTER + USUAL;
+    ClusterFailover "cluster-failover", Redis, CLUSTER, (1_000, 3_000), Begun, Acked, USUAL;
+    ClusterReshard "cluster-reshard", Redis, CLUSTER, (200, 2_000), Healed, Acked, USUAL;
     MongoKill "mongo-kill", Mongo, SERVERS, (3_000, 6_000), Begun, Persisted, ELECTION + USUAL;
     MongoPause "mongo-pause", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL + MONGO_LISTENS;
     MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;
@@ -215,6 +230,16 @@ impl Fault {
         self.about().name
     }
 
+    /// By how much a Cluster takes longer than Sentinels, in milliseconds.
+    fn longer_in_a_cluster(self) -> u64 {
+        match self {
+            Self::RedisKill | Self::RedisPause | Self::RedisClock | Self::ZoneSplit => FAILOVER - DOWN_AFTER,
+            // One that was taken for dead is that for so long, and takes no writes in its first two seconds.
+            Self::RedisEmptied => 2 * NODE_TIMEOUT,
+            _ => 0,
+        }
+    }
+
     /// What may happen if nothing else is asked for: without an older build there is nothing to upgrade from.
     pub(crate) fn usual(is_older_build: bool) -> Vec<Self> {
         let can = |fault: &Self| *fault != Self::Upgrade || is_older_build;
@@ -232,7 +257,8 @@ impl Tier {
 
 impl About {
     /// Within what time, on a machine that is so many times slower than one that does nothing else.
-    pub(crate) fn bound(&self, factor: f64) -> Duration {
-        Duration::from_millis(self.within).mul_f64(factor)
+    pub(crate) fn bound(&self, profile: Profile, factor: f64) -> Duration {
+        let more = if profile == Profile::DirectCluster { self.fault.longer_in_a_cluster() } else { 0 };
+        Duration::from_millis(self.within + more).mul_f64(factor)
     }
 }

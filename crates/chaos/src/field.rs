@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use hiscore_faults::servers::{Host, Mongo, Proxy, Redis, Sentinels};
+use hiscore_faults::servers::{Host, Mongo, Proxy};
 use hiscore_faults::{MemoryGroup, SmallDisk};
 use tempfile::TempDir;
 
@@ -11,6 +11,7 @@ use crate::brokers::Brokers;
 use crate::fault::{LEASE, Profile};
 use crate::options::Options;
 use crate::ours::Ours;
+use crate::ranks::Ranks;
 use crate::zones::{ZONES, Zones};
 
 /// Few, so that every board's shard is played on.
@@ -41,8 +42,7 @@ pub(crate) struct Field {
 /// What a profile with servers has.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    pub(crate) sentinels: Sentinels,
-    pub(crate) redis: [Redis; 2],
+    pub(crate) ranks: Ranks,
     pub(crate) mongo: Mongo,
     /// Which memory its members have. `Err`: why they have that of this machine.
     pub(crate) groups: Result<Vec<MemoryGroup>, String>,
@@ -60,32 +60,22 @@ impl Servers {
             Ok(groups) => hosts.iter().zip(groups).map(|(host, group)| host.in_group(group)).collect(),
             Err(_) => hosts.to_vec(),
         };
-        let (redis, mongo, brokers) = std::thread::scope(|scope| {
+        let (ranks, mongo, brokers) = std::thread::scope(|scope| {
             let mongo = scope.spawn(|| match &disks {
                 Ok(disks) => Mongo::in_folders(&of_mongo, disks.iter().map(SmallDisk::folder).collect()),
                 Err(_) => Mongo::on(&of_mongo, &[]),
             });
             let brokers = scope.spawn(|| Brokers::start(profile, hosts, how_many));
-            let primary = Redis::on(&hosts[0], &[]);
-            let replica = Redis::replica_on(&hosts[1], &primary, &[]);
+            let ranks = Ranks::start(profile, hosts);
             let joined = "a server did not start; see above";
-            ([primary, replica], mongo.join().expect(joined), brokers.join().expect(joined))
+            (ranks, mongo.join().expect(joined), brokers.join().expect(joined))
         });
-        let sentinels = Sentinels::on(hosts, "scores", &redis[0], 2);
-        Self { sentinels, redis, mongo, groups, disks, brokers }
-    }
-
-    /// The place of the Redis that most Sentinels name.
-    pub(crate) fn primary(&self) -> usize {
-        let address = self.sentinels.primary();
-        self.redis.iter().position(|redis| redis.address() == address).expect("one of the two")
+        Self { ranks, mongo, groups, disks, brokers }
     }
 
     /// Everything that servers wrote, by name.
     pub(crate) fn logs(&self) -> Vec<(String, String)> {
-        let mut logs: Vec<_> =
-            self.redis.iter().enumerate().map(|(at, redis)| (format!("redis-{at}"), redis.log())).collect();
-        logs.extend((0..3).map(|at| (format!("sentinel-{at}"), self.sentinels.log(at))));
+        let mut logs = self.ranks.logs();
         logs.extend((0..self.mongo.len()).map(|at| (format!("mongo-{at}"), self.mongo.log(at))));
         logs.extend(self.brokers.iter().flat_map(Brokers::logs));
         logs
@@ -193,7 +183,7 @@ fn embedded(data: &Path) -> Vec<String> {
 
 fn remote(servers: &Servers) -> Vec<String> {
     let mut arguments = owned(&[
-        ["--redis-url", &servers.sentinels.url()],
+        ["--redis-url", &servers.ranks.url()],
         ["--mongodb-url", &servers.mongo.url()],
         ["--shards", &SHARDS.to_string()],
         ["--window", &WINDOW.to_string()],

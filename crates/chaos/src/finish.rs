@@ -31,7 +31,7 @@ pub(crate) fn settle(field: &Field, schedule: &Schedule, events: &mut Vec<Event>
         window: WINDOW,
         // A failover may lose what was acknowledged below what is safe, and be merged with what was not lost.
         monotonic: field.profile == Profile::Embedded,
-        counts: field.profile != Profile::Direct,
+        counts: !matches!(field.profile, Profile::Direct | Profile::DirectCluster),
     };
     let deadline = Instant::now() + SETTLED.mul_f64(factor);
     loop {
@@ -67,7 +67,7 @@ pub(crate) fn verify(field: &Field) -> Option<String> {
         .current_dir("/")
         .stdin(Stdio::null())
         .env("HISCORE_LOG_URL", log)
-        .env("HISCORE_REDIS_URL", servers.sentinels.url())
+        .env("HISCORE_REDIS_URL", servers.ranks.url())
         .env("HISCORE_MONGODB_URL", servers.mongo.url())
         .output()
         .expect("the binary is there");

@@ -49,11 +49,15 @@ pub(crate) fn carry_out(field: &Field, step: &Step) -> Result<Broken, String> {
         let groups = servers.groups.as_ref().map_err(Clone::clone)?;
         return Ok(crate::tiers::mongo_out_of_memory(&servers.mongo, groups, step));
     }
-    if step.fault == Fault::RedisClock {
-        if servers::missing("libfaketime") {
-            return Err("no libfaketime; run scripts/servers.sh".to_owned());
-        }
-        return Ok(crate::tiers::redis_clock(field.servers(), step));
+    if step.fault == Fault::RedisClock && servers::missing("libfaketime") {
+        return Err("no libfaketime; run scripts/servers.sh".to_owned());
+    }
+    if step.fault.about().tier == Tier::Zone {
+        let zones = field.zones.as_ref().map_err(Clone::clone)?;
+        return Ok(crate::tiers::break_zone(field.servers(), zones, step));
+    }
+    if step.fault.about().tier == Tier::Redis {
+        return Ok(field.servers().ranks.break_some(step));
     }
     if let (Tier::Brokers, Some(servers)) = (step.fault.about().tier, &field.servers)
         && let Some(brokers) = &servers.brokers
@@ -123,11 +127,7 @@ fn break_at_once(field: &Field, step: &Step) -> Result<Instant, String> {
             let disks = servers.disks.as_ref().map_err(Clone::clone)?;
             return Ok(crate::tiers::mongo_disk_full(&servers.mongo, disks, end));
         }
-        Fault::ZoneCut | Fault::ZoneSplit | Fault::ZonesSlow => {
-            let zones = field.zones.as_ref().map_err(Clone::clone)?;
-            return Ok(crate::tiers::break_zone(field.servers(), zones, step, end));
-        }
-        _ => return Ok(crate::tiers::break_server(field.servers(), step, end)),
+        _ => return Ok(crate::tiers::break_mongo(&field.servers().mongo, step, end)),
     }
     let healed = Instant::now();
     if matches!(step.fault, Fault::Kill | Fault::Clock) && field.profile != Profile::Embedded {

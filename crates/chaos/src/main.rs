@@ -1,13 +1,14 @@
 //! The nemesis: plays against real deployments of the shipped binary while it breaks them, and checks every answer.
 //!
 //! A seed and a profile give a [`schedule`] of [`fault`]s, always the same. [`field`] is the deployment, [`ours`] our own
-//! processes in it; [`zones`] what cuts parts of it off; [`inject`] and [`tiers`] do and undo a fault. [`games`] send what [`workload`] says, [`recorder`] writes down what they
+//! processes in it; [`zones`] what cuts parts of it off; [`inject`], [`tiers`], [`ranks`] and [`brokers`] do and undo a fault. [`games`] send what [`workload`] says, [`recorder`] writes down what they
 //! see, [`recovery`] how soon writes were back, and [`finish`] hands all of it to the checker of `hiscore_faults::history`.
 //! For development only: nothing of it is in the product.
 #![allow(clippy::expect_used, clippy::panic, reason = "what cannot be set up ends a run, and is said")]
 
 mod alone;
 mod brokers;
+mod cluster;
 mod fault;
 mod field;
 mod finish;
@@ -15,6 +16,8 @@ mod games;
 mod inject;
 mod options;
 mod ours;
+mod pair;
+mod ranks;
 mod recorder;
 mod recovery;
 mod run;
@@ -147,7 +150,7 @@ fn binary() -> Result<PathBuf, String> {
 fn missing(profile: Profile) -> bool {
     let needed: &[&str] = match profile {
         Profile::Embedded => &[],
-        Profile::Direct => &["redis-server", "mongod"],
+        Profile::Direct | Profile::DirectCluster => &["redis-server", "mongod"],
         Profile::Logged => &["redis-server", "mongod", "kafka"],
         Profile::LoggedRabbitMq => &["redis-server", "mongod", "rabbitmq-server"],
     };

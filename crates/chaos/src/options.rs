@@ -7,7 +7,7 @@ use crate::fault::{Fault, Profile};
 pub(crate) const USAGE: &str = "\
 hiscore-chaos: plays against real deployments while it breaks them, and checks every answer.
 
-  --profile NAME    embedded, direct, logged or logged-rabbitmq; more by commas. The first three in turn if not given
+  --profile NAME    embedded, direct, logged, logged-rabbitmq or direct-cluster; more by commas. The first three in turn if not given
   --seed N          the first seed; 1 if not given
   --seeds N         how many seeds of each profile; 1 if not given
   --seconds N       how long the games of one seed are played; 60 if not given

@@ -42,7 +42,7 @@ impl Due {
         Self {
             since: group.iter().map(since).max().unwrap_or_default(),
             back: if persisted { Back::Persisted } else { Back::Acked },
-            within: group.iter().map(|done| done.step.fault.about().bound(factor)).sum(),
+            within: group.iter().map(|done| done.step.fault.about().bound(profile, factor)).sum(),
         }
     }
 
@@ -100,8 +100,11 @@ mod tests {
         let both = [done(Fault::RedisKill, 1_000, 6_000), done(Fault::MongoNoQuorum, 2_000, 5_000)];
         let due = Due::of(Profile::Direct, &both, 2.0);
         assert_eq!((due.since, due.back), (at(6_000), Back::Persisted));
-        let bounds = both.map(|done| done.step.fault.about().within).iter().sum::<u64>();
-        assert_eq!(due.within, at(2 * bounds), "on a machine that is twice as slow");
+        let bounds: Duration =
+            both.iter().map(|done| done.step.fault.about().bound(Profile::Direct, 1.0)).sum();
+        assert_eq!(due.within, 2 * bounds, "on a machine that is twice as slow");
+        let longer = Due::of(Profile::DirectCluster, &both, 2.0).within - due.within;
+        assert_eq!(longer, at(2 * 4_000), "a Cluster takes a primary for dead later than Sentinels");
         assert_eq!(
             due.met(&[success("a", 7_000, 7_001, Level::Ranked)], &BTreeSet::from(["a".to_owned()])),
             None

@@ -95,8 +95,8 @@ impl Schedule {
         let emptied = self.steps.iter().any(|step| step.fault == Fault::RedisEmptied);
         match self.profile {
             Profile::Embedded => Level::Persisted,
-            Profile::Direct if emptied => Level::Persisted,
-            Profile::Direct => Level::Replicated,
+            Profile::Direct | Profile::DirectCluster if emptied => Level::Persisted,
+            Profile::Direct | Profile::DirectCluster => Level::Replicated,
             Profile::Logged | Profile::LoggedRabbitMq => Level::Logged,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Profile};
 use crate::run::Ran;
 use crate::schedule::Schedule;
 
@@ -18,7 +18,7 @@ struct Kind {
     /// The longest that writes took to be back, in seconds: after it alone, and after it and others.
     worst_alone: Option<f64>,
     worst_overlapping: Option<f64>,
-    /// Within what time they must be, in seconds.
+    /// Within what time they must be, in seconds; of several profiles the longest.
     bound: f64,
     /// How often it could not be done.
     skipped: u64,
@@ -75,7 +75,7 @@ impl Summary {
         for (group, back) in &ran.groups {
             for fault in group {
                 let alone = group.len() == 1;
-                let kind = self.kind(*fault);
+                let kind = self.kind(schedule.profile, *fault);
                 kind.times += 1;
                 kind.overlapping += u64::from(!alone);
                 let worst = if alone { &mut kind.worst_alone } else { &mut kind.worst_overlapping };
@@ -83,14 +83,16 @@ impl Summary {
             }
         }
         for (fault, _) in &ran.skipped {
-            self.kind(*fault).skipped += 1;
+            self.kind(schedule.profile, *fault).skipped += 1;
         }
         self.failed.extend(kept.map(|kept| (schedule.profile.name().to_owned(), schedule.seed, kept)));
     }
 
-    fn kind(&mut self, fault: Fault) -> &mut Kind {
-        let bound = seconds(fault.about().bound(self.factor));
-        self.faults.entry(fault.name()).or_insert_with(|| Kind { bound, ..Kind::default() })
+    fn kind(&mut self, profile: Profile, fault: Fault) -> &mut Kind {
+        let bound = seconds(fault.about().bound(profile, self.factor));
+        let kind = self.faults.entry(fault.name()).or_default();
+        kind.bound = kind.bound.max(bound);
+        kind
     }
 
     /// As tables.

@@ -1,118 +1,23 @@
-//! Faults of the servers: Redis and its Sentinels, MongoDB, whole zones.
+//! Faults of MongoDB, and of whole zones.
 
 use std::time::{Duration, Instant};
 
-use hiscore_faults::servers::{Mongo, Redis};
+use hiscore_faults::servers::Mongo;
 use hiscore_faults::wait::pause;
 use hiscore_faults::{MemoryGroup, SmallDisk};
 
 use crate::brokers::Brokers;
 use crate::fault::Fault;
 use crate::field::Servers;
-use crate::inject::{Broken, ahead, await_that, wait_for};
+use crate::inject::{Broken, await_that, wait_for};
 use crate::schedule::Step;
 use crate::zones::Zones;
 
-/// How long one that was primary may live on as if it were.
-const LINGERS: Duration = Duration::from_secs(3);
-
-/// Breaks a server until `end`, mends it, and waits until its tier is whole again, so that the next fault of it is again the
-/// loss of one. When it was healed.
-pub(crate) fn break_server(servers: &Servers, step: &Step, end: Instant) -> Instant {
-    match step.fault {
-        Fault::MongoKill | Fault::MongoPause | Fault::MongoStepDown | Fault::MongoNoQuorum => {
-            mongo(&servers.mongo, step, end)
-        }
-        _ => redis(servers, step, end),
-    }
-}
-
-fn redis(servers: &Servers, step: &Step, end: Instant) -> Instant {
-    let at = servers.primary();
-    let (primary, replica) = (&servers.redis[at], &servers.redis[1 - at]);
-    let healed = match step.fault {
-        Fault::RedisKill => {
-            primary.kill();
-            wait_for(end);
-            // It would come back empty: before there is another primary all would follow it.
-            servers.sentinels.primary_after(primary.address());
-            primary.restart();
-            follow(primary, replica);
-            Instant::now()
-        }
-        Fault::RedisPause => {
-            primary.pause();
-            wait_for(end);
-            servers.sentinels.primary_after(primary.address());
-            primary.resume();
-            let healed = Instant::now();
-            given_up(servers, at);
-            healed
-        }
-        Fault::RedisEmptied => {
-            primary.kill();
-            replica.kill();
-            wait_for(end);
-            primary.restart();
-            tell(primary, &["REPLICAOF", "NO", "ONE"]);
-            let healed = Instant::now();
-            replica.restart();
-            follow(replica, primary);
-            healed
-        }
-        Fault::RedisFull => {
-            let used = primary.info("used_memory");
-            tell(primary, &["CONFIG", "SET", "maxmemory", &used]);
-            wait_for(end);
-            tell(primary, &["CONFIG", "SET", "maxmemory", "0"]);
-            Instant::now()
-        }
-        Fault::FunctionsFlushed => {
-            tell(primary, &["FUNCTION", "FLUSH"]);
-            Instant::now()
-        }
-        Fault::ReplicaKill => {
-            replica.kill();
-            wait_for(end);
-            replica.restart();
-            follow(replica, primary);
-            Instant::now()
-        }
-        _ => {
-            let sentinel = step.target % 3;
-            servers.sentinels.kill(sentinel);
-            wait_for(end);
-            servers.sentinels.restart(sentinel);
-            Instant::now()
-        }
-    };
-    await_redis(servers);
-    healed
-}
-
-/// The replica starts again with a clock that is wrong by an hour; once it is in step, the primary dies, and the clock that stamps
-/// follow jumps. It is right again when that Redis is next started.
-pub(crate) fn redis_clock(servers: &Servers, step: &Step) -> Broken {
-    let at = servers.primary();
-    let (primary, replica) = (&servers.redis[at], &servers.redis[1 - at]);
-    replica.kill();
-    replica.restart_at(ahead(step));
-    follow(replica, primary);
-    await_redis(servers);
+/// Cuts off a zone that a Redis primary is in, with a member of MongoDB, a broker, and processes of ours.
+pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step) -> Broken {
+    let zone = servers.ranks.zone(step);
     let begun = Instant::now();
-    primary.kill();
-    wait_for(begun + Duration::from_millis(step.lasts));
-    servers.sentinels.primary_after(primary.address());
-    primary.restart();
-    follow(primary, replica);
-    let healed = Instant::now();
-    await_redis(servers);
-    Broken { begun, healed }
-}
-
-/// Cuts off the zone that the Redis primary is in, with a member of MongoDB, a broker, and processes of ours.
-pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Instant) -> Instant {
-    let zone = servers.primary();
+    let end = begun + Duration::from_millis(step.lasts);
     match step.fault {
         Fault::ZoneCut => {
             zones.cut(zone);
@@ -121,9 +26,7 @@ pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Ins
         }
         Fault::ZoneSplit => {
             // MongoDB and the brokers can be reached from both sides: so can a persister of the one that was given up.
-            let sentinels = (0..3).map(|at| servers.sentinels.address(at).port());
-            let redis = servers.redis.iter().map(|redis| redis.address().port());
-            zones.split(zone, &sentinels.chain(redis).collect::<Vec<_>>());
+            zones.split(zone, &servers.ranks.ports());
             wait_for(end);
             zones.unite(zone);
         }
@@ -133,46 +36,19 @@ pub(crate) fn break_zone(servers: &Servers, zones: &Zones, step: &Step, end: Ins
             zones.quicken();
         }
     }
-    let healed = Instant::now();
-    if step.fault != Fault::ZonesSlow {
-        given_up(servers, zone);
-    }
+    let healed = match step.fault {
+        Fault::ZonesSlow => Instant::now(),
+        _ => servers.ranks.rejoin(zone),
+    };
     servers.mongo.await_all();
     servers.brokers.iter().for_each(Brokers::await_whole);
-    await_redis(servers);
-    healed
+    servers.ranks.await_whole();
+    Broken { begun, healed }
 }
 
-/// One that is back, and was primary before, may still take itself for one: for a while it may, then it is told. Sentinels do
-/// that by themselves, after some 20 s.
-fn given_up(servers: &Servers, before: usize) {
-    wait_for(Instant::now() + LINGERS);
-    let now = servers.primary();
-    if now != before {
-        follow(&servers.redis[before], &servers.redis[now]);
-    }
-}
-
-/// Waits until there is a primary, and a replica in step with it.
-fn await_redis(servers: &Servers) {
-    await_that("Redis to be whole again", || {
-        // Sentinels may still change their minds.
-        servers.redis[1 - servers.primary()].is_in_step()
-    });
-    servers.sentinels.await_known(1);
-}
-
-fn follow(redis: &Redis, primary: &Redis) {
-    tell(redis, &["REPLICAOF", &primary.address().ip().to_string(), &primary.port().to_string()]);
-}
-
-/// Does a command that must succeed.
-fn tell(redis: &Redis, command: &[&str]) {
-    let reply = redis.command(command);
-    assert!(reply.starts_with("OK"), "{command:?}: {reply}");
-}
-
-fn mongo(mongo: &Mongo, step: &Step, end: Instant) -> Instant {
+/// Breaks MongoDB until `end`, mends it, and waits until it is whole again, so that the next fault of it is again the loss of one
+/// member. When it was healed.
+pub(crate) fn break_mongo(mongo: &Mongo, step: &Step, end: Instant) -> Instant {
     let primary = mongo.primary();
     match step.fault {
         Fault::MongoKill => {

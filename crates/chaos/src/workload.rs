@@ -118,7 +118,7 @@ impl Workload {
     pub(crate) fn deleted(&self) -> Option<Level> {
         match self.profile {
             Profile::Embedded => Some(Level::Persisted),
-            Profile::Direct => Some(Level::Ranked),
+            Profile::Direct | Profile::DirectCluster => Some(Level::Ranked),
             Profile::Logged | Profile::LoggedRabbitMq => Some(Level::Logged),
         }
     }

@@ -75,7 +75,9 @@ fn a_replica_has_what_its_primary_has() {
         return;
     }
     let primary = Redis::start();
+    assert_eq!(primary.command(&["SET", "early", "value"]), "OK");
     let replica = Redis::replica_of(&primary);
+    assert_eq!(replica.command(&["GET", "early"]), "value");
     let mut connection = primary.connect().unwrap();
     connection.call(&["SET", "key", "value"]).unwrap();
     assert_eq!(connection.call(&["WAIT", "1", "10000"]).unwrap().to_string(), "1");
@@ -83,6 +85,9 @@ fn a_replica_has_what_its_primary_has() {
     assert_eq!(replica.command(&["GET", "key"]), "value");
     assert_eq!(replica.command(&["REPLICAOF", "NO", "ONE"]), "OK");
     assert_eq!(replica.info("role"), "master");
+    replica.kill();
+    replica.restart();
+    assert_eq!(replica.command(&["EXISTS", "early", "key"]), "0", "what it got of its primary is gone, too");
 }
 
 #[test]
@@ -120,7 +125,11 @@ fn a_cluster_shares_the_keys_out_and_replaces_a_primary() {
     cluster.await_ok();
     cluster.nodes()[owner].restart();
     cluster.nodes()[owner].await_primary();
+    assert!(!cluster.is_primary(owner));
+    cluster.give_back();
+    assert_eq!(cluster.node_of("key"), owner);
     assert!(cluster.url().starts_with("redis-cluster://127.0.0.1:"));
+    assert_eq!(cluster.ports().len(), 12);
 }
 
 #[test]

@@ -1,12 +1,17 @@
 //! A real Redis Cluster of a test's own.
 #![allow(clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 
+use std::time::{Duration, Instant};
+
 use super::daemon::PATIENCE;
+use super::host::Host;
 use super::redis::Redis;
-use crate::wait::until;
+use crate::wait::{pause, until};
 
 /// How many hash slots a Cluster has.
 const SLOTS: usize = 16_384;
+/// A replica that is told to take over does so at once, or has no link to the others yet and is told again.
+const TAKES_OVER: Duration = Duration::from_secs(1);
 
 /// Several Redis servers that share the keys out among them. A node counts as failed after 2 s.
 #[derive(Debug)]
@@ -26,9 +31,15 @@ impl RedisCluster {
 
     /// Starts it with this many replicas of each primary.
     pub fn with_replicas(primaries: usize, replicas: usize) -> Self {
+        Self::on(&[Host::here()], primaries, replicas)
+    }
+
+    /// Starts it on these hosts, as many as there are primaries, or one: each has one of the primaries, and no replica of that one.
+    pub fn on(hosts: &[Host], primaries: usize, replicas: usize) -> Self {
         let arguments = ["--cluster-node-timeout", "2000", "--cluster-replica-validity-factor", "0"];
         let count = primaries * (1 + replicas);
-        let nodes: Vec<Redis> = (0..count).map(|_| Redis::in_cluster(&arguments)).collect();
+        let place = |index: usize| &hosts[(index % primaries + index / primaries) % hosts.len()];
+        let nodes: Vec<Redis> = (0..count).map(|index| Redis::in_cluster(place(index), &arguments)).collect();
         for (index, node) in nodes.iter().enumerate() {
             // Two that begin with the same epoch take a while to agree whose slots are whose.
             ok(node, &["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
@@ -38,9 +49,8 @@ impl RedisCluster {
                 ok(node, &["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &last.to_string()]);
             }
             if let Some(before) = index.checked_sub(1) {
-                let bus = nodes[before].command(&["CONFIG", "GET", "cluster-port"]);
-                let bus = bus.lines().last().expect("the port of the bus").to_owned();
-                ok(node, &["CLUSTER", "MEET", "127.0.0.1", &nodes[before].port().to_string(), &bus]);
+                let (ip, port) = (nodes[before].address().ip().to_string(), nodes[before].port().to_string());
+                ok(node, &["CLUSTER", "MEET", &ip, &port, &bus_port(&nodes[before]).to_string()]);
             }
         }
         let cluster = Self { nodes, primaries };
@@ -66,17 +76,53 @@ impl RedisCluster {
         &self.nodes
     }
 
+    /// All ports that are in use: those for clients, and those by which the nodes talk to each other.
+    ///
+    /// # Panics
+    /// When a node does not answer.
+    pub fn ports(&self) -> Vec<u16> {
+        self.nodes.iter().flat_map(|node| [node.port(), bus_port(node)]).collect()
+    }
+
+    /// Whether a node says that it is a primary.
+    pub fn is_primary(&self, node: usize) -> bool {
+        let role = |node: &Redis| node.try_command(&["ROLE"]).ok();
+        let node = &self.nodes[node];
+        node.is_running() && role(node).is_some_and(|role| role.to_string().starts_with("master"))
+    }
+
+    /// Has those be primaries again that began as such, one after another, without losing anything.
+    ///
+    /// # Panics
+    /// When a node does not run, or that takes more than a minute.
+    pub fn give_back(&self) {
+        for (index, node) in self.nodes.iter().enumerate().take(self.primaries) {
+            until("a node of the Cluster to be primary again", PATIENCE, || {
+                if !self.is_primary(index) && node.is_in_step() {
+                    // It may not have heard yet who its primary is, and says so.
+                    let told = node.command(&["CLUSTER", "FAILOVER"]);
+                    let deadline = Instant::now() + TAKES_OVER;
+                    while told == "OK" && !self.is_primary(index) && Instant::now() < deadline {
+                        pause();
+                    }
+                }
+                self.is_primary(index).then_some(())
+            });
+        }
+        self.nodes.iter().skip(self.primaries).for_each(Redis::await_primary);
+        self.await_ok();
+    }
+
     /// Which node serves `key` now.
     ///
     /// # Panics
     /// When none does for a minute.
     pub fn node_of(&self, key: &str) -> usize {
         until("a node of the Cluster to serve a key", PATIENCE, || {
-            self.nodes.iter().position(|node| {
+            (0..self.nodes.len()).find(|index| {
+                let node = &self.nodes[*index];
                 let reply = node.is_running().then(|| node.try_command(&["EXISTS", key]));
-                let is_primary =
-                    || node.try_command(&["ROLE"]).is_ok_and(|role| role.to_string().starts_with("master"));
-                matches!(reply, Some(Ok(super::Reply::Integer(_)))) && is_primary()
+                matches!(reply, Some(Ok(super::Reply::Integer(_)))) && self.is_primary(*index)
             })
         })
     }
@@ -117,7 +163,10 @@ impl RedisCluster {
                 break;
             }
             let Some(key) = next(&keys) else { return };
-            ok(source, &["MIGRATE", "127.0.0.1", &target.port().to_string(), &key, "0", "5000"]);
+            let (ip, port) = (target.address().ip().to_string(), target.port().to_string());
+            let moved = source.command(&["MIGRATE", &ip, &port, &key, "0", "5000"]);
+            // One that is kept for a while only may just have gone.
+            assert!(matches!(&*moved, "OK" | "NOKEY"), "{key}: {moved}");
         }
         // The new one first, so that there is always somebody who serves it.
         ok(target, &["CLUSTER", "SETSLOT", &slot, "NODE", &names[1]]);
@@ -148,6 +197,12 @@ impl RedisCluster {
             });
         }
     }
+}
+
+/// The port by which others of the Cluster talk to a node.
+fn bus_port(node: &Redis) -> u16 {
+    let answer = node.command(&["CONFIG", "GET", "cluster-port"]);
+    answer.lines().last().and_then(|port| port.parse().ok()).expect("the port of the bus")
 }
 
 /// Does a command that has to succeed.

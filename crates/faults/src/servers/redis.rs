@@ -49,8 +49,8 @@ impl Redis {
     }
 
     /// Starts a member of a Cluster that is yet to be made.
-    pub(super) fn in_cluster(arguments: &[&str]) -> Self {
-        Self::launch(&Host::here(), arguments, true, None)
+    pub(super) fn in_cluster(host: &Host, arguments: &[&str]) -> Self {
+        Self::launch(host, arguments, true, None)
     }
 
     /// Starts a replica of `primary` and waits until it has everything.
@@ -89,6 +89,8 @@ impl Redis {
                 arguments.extend(owned(&["--protected-mode", "no"]));
                 arguments.extend(owned(&["--dir", &folder.to_string_lossy()]));
                 arguments.extend(owned(&["--save", "", "--appendonly", "no", "--daemonize", "no"]));
+                // What a replica gets of its primary would stay, and be there, old, after a restart.
+                arguments.extend(owned(&["--rdb-del-sync-files", "yes"]));
                 // A replica is there at once, and steps of a test may use DEBUG.
                 arguments.extend(owned(&[
                     "--repl-diskless-sync-delay",
