@@ -28,7 +28,7 @@ test: ## everything: format, lint, unit, conformance, faults, API audits, browse
 
 chaos: release ## plays while it breaks everything, and checks every answer; PROFILE=embedded,direct,logged,logged-rabbitmq,direct-cluster MINUTES= SECONDS=60 SEED=1 SEEDS=1 FAULTS=kill,... SCHEDULE=FILE RATE=300 FACTOR=1 OLD=FILE JSON=FILE
 	@scripts/servers.sh all
-	HISCORE_BIN=target/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --old "$(OLD)" --factor "$(FACTOR)" --json "$(JSON)"
+	HISCORE_BIN=$${CARGO_TARGET_DIR:-target}/release/hiscore $(CARGO) run --quiet --locked -p hiscore-chaos -- --profile "$(PROFILE)" --minutes "$(MINUTES)" --seconds "$(SECONDS)" --seed "$(SEED)" --seeds "$(SEEDS)" --faults "$(FAULTS)" --schedule "$(SCHEDULE)" --rate "$(RATE)" --old "$(OLD)" --factor "$(FACTOR)" --json "$(JSON)"
 
 simulate-faults: ## our roles in one thread on simulated servers and time, by seeds that repeat: SEEDS=0..2000 (one number: told line by line) PROFILE=direct|logged (both)
 	@$(CARGO) run --quiet --locked --release -p hiscore-schedules -- "$(PROFILE)" "$(SEEDS)"

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 from plots import plot
-from servers import HERE, MEMBERS, Hiscore, wrk
+from servers import HERE, MEMBERS, RELEASE, Hiscore, wrk
 
 ROOT = HERE.parent
 CONNECTIONS = (1, 4, 16, 64, 256, 512)
@@ -62,7 +62,7 @@ def over_players(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    release = ROOT / "target" / "release"
+    release = RELEASE
     parser.add_argument("--binary", default=str(release / "hiscore"))
     parser.add_argument("--ranking", default=str(release / "examples" / "in_process"))
     parser.add_argument("--seconds", type=int, default=4, help="of each run (default 4)")

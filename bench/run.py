@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-from servers import CONNECTIONS, HERE, MEMBERS, Echo, Hiscore, Redis
+from servers import CONNECTIONS, HERE, MEMBERS, RELEASE, Echo, Hiscore, Redis
 
 ROOT = HERE.parent
 
@@ -86,8 +86,8 @@ def median(rounds, name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
-    parser.add_argument("--echo", default=str(ROOT / "target" / "release" / "examples" / "echo"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
+    parser.add_argument("--echo", default=str(RELEASE / "examples" / "echo"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6, help="of each of our runs (default 6)")
     parser.add_argument("--only", choices=ROWS, help="one row")

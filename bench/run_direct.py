@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from servers import CONNECTIONS, HERE, MEMBERS, Redis, wait_until, wrk
+from servers import CONNECTIONS, HERE, MEMBERS, RELEASE, Redis, wait_until, wrk
 from tiers import Direct, Mongo
 
 ROOT = HERE.parent
@@ -124,7 +124,7 @@ def at_rate(server, rate, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=5, help="of each of our runs (default 5)")
     parser.add_argument("--json", help="write all figures to this file too")

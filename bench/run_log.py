@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 from brokers import Kafka
-from servers import CONNECTIONS, HERE, Hiscore, Redis, wait_until, wrk
+from servers import CONNECTIONS, HERE, RELEASE, Hiscore, Redis, wait_until, wrk
 from tiers import Mongo, spawn
 
 ROOT = HERE.parent
@@ -88,8 +88,8 @@ def replayed(arguments, folder, logged, redis, mongo, kafka):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
-    parser.add_argument("--batches", default=str(ROOT / "target" / "release" / "examples" / "redis_batch"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
+    parser.add_argument("--batches", default=str(RELEASE / "examples" / "redis_batch"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--json", help="write all figures to this file too")

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from servers import CONNECTIONS, HERE, Redis
+from servers import CONNECTIONS, HERE, RELEASE, Redis
 from tiers import REFERENCE, Direct, Mongo, Reference, Watch, spawn
 
 ROOT = HERE.parent
@@ -200,7 +200,7 @@ def losses(comparison, systems, faults, results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
     parser.add_argument("--only", choices=("reference", "hiscore"), help="one of the two")
     parser.add_argument("--faults", choices=FAULTS, action="append", help="all by default")
     parser.add_argument("--json", default=str(HERE / "results" / "reference.json"))

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 
-from servers import HERE, Hiscore
+from servers import HERE, RELEASE, Hiscore
 
 ROOT = HERE.parent
 BULK = 10_000
@@ -66,7 +66,7 @@ def read(server, players):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
     parser.add_argument("--players", type=int, default=1_000_000)
     arguments = parser.parse_args()
     players = arguments.players

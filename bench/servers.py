@@ -14,6 +14,8 @@ import urllib.request
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
 
 HERE = pathlib.Path(__file__).resolve().parent
+# Where cargo puts what `make release` builds.
+RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent / "target").resolve() / "release"
 CONNECTIONS = 64
 MEMBERS = 1_000_000
 

@@ -23,7 +23,7 @@ import tempfile
 import time
 import urllib.request
 
-from servers import HERE, Redis, free_port, wait_until
+from servers import HERE, RELEASE, Redis, free_port, wait_until
 from tiers import REFERENCE, Mongo, Watch, spawn
 
 ROOT = HERE.parent
@@ -164,7 +164,7 @@ def connections(samples, seconds, pauses, pause, results, verdicts):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--json", default=str(HERE / "results" / "soak.json"))
     arguments = parser.parse_args()

@@ -25,7 +25,7 @@ import tempfile
 import time
 import urllib.request
 
-from servers import CONNECTIONS, HERE, Hiscore, cpu_seconds
+from servers import CONNECTIONS, HERE, RELEASE, Hiscore, cpu_seconds
 
 ROOT = HERE.parent
 KINDS = {
@@ -163,8 +163,8 @@ def told(kind, figures, count, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / "target" / "release" / "hiscore"))
-    parser.add_argument("--client", default=str(ROOT / "target" / "release" / "examples" / "subscribers"))
+    parser.add_argument("--binary", default=str(RELEASE / "hiscore"))
+    parser.add_argument("--client", default=str(RELEASE / "examples" / "subscribers"))
     parser.add_argument("--subscribers", type=int, default=5_000)
     parser.add_argument("--seconds", type=int, default=10, help="of each of the three runs of a kind (default 10)")
     parser.add_argument("--only", choices=KINDS, help="one kind")

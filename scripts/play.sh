@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts a server of its own, plays on it single and in bulk, and lets the simulator check every submission.
 set -euo pipefail
-bin=${HISCORE_BIN:-target/debug/hiscore}
+bin=${HISCORE_BIN:-${CARGO_TARGET_DIR:-target}/debug/hiscore}
 folder=$(mktemp -d)
 "$bin" serve --listen 127.0.0.1:0 --data-dir "$folder/data" >"$folder/out" 2>"$folder/err" &
 server=$!

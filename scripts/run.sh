@@ -2,7 +2,7 @@
 # Starts the server and the simulator on it; Ctrl-C ends both in order.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=target/release/hiscore
+bin=${CARGO_TARGET_DIR:-target}/release/hiscore
 listen=${LISTEN:-127.0.0.1:8080}
 data=${DATA:-data}
 

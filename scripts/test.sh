@@ -35,7 +35,8 @@ phase "unit, property, conformance and fault tests"
 export HISCORE_REQUIRE_SERVERS=1 # a test that finds no server fails, instead of being skipped
 cargo test --workspace --locked
 
-export HISCORE_BIN=$PWD/target/debug/hiscore
+HISCORE_BIN=$(realpath "${CARGO_TARGET_DIR:-target}")/debug/hiscore
+export HISCORE_BIN
 
 phase "API: audits, WebSocket protocol, introspection"
 (cd tests/api && npm ci --no-audit --no-fund && npm test)

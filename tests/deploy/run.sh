@@ -24,8 +24,9 @@ skip() { printf '\nSKIPPED: the deployment was NOT tested, since %s\n\n' "$1" >&
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 bin=${HISCORE_BIN:-}
-for candidate in target/release/hiscore target/debug/hiscore; do
-    [ -n "$bin" ] || [ ! -x $candidate ] || bin=$PWD/$candidate
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+for candidate in "$target"/release/hiscore "$target"/debug/hiscore; do
+    [ -n "$bin" ] || [ ! -x "$candidate" ] || bin=$candidate
 done
 [ -n "$bin" ] || fail "there is no binary: make release, or give HISCORE_BIN"
 
