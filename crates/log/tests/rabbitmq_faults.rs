@@ -5,11 +5,12 @@
 mod load;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use hiscore_faults::servers::{self, Host, RabbitMq, RabbitMqCluster};
 use hiscore_log::suite::tried::{append, entry, id, read};
-use hiscore_log::{Expect, Log, LogError, Retention};
+use hiscore_log::{Bounds, Expect, Log, LogError, Retention};
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use load::{ALONE, Load, PAUSE, notices, options, refused_for_good, through_a_kill, through_a_pause};
@@ -126,15 +127,7 @@ async fn a_certificate_that_cannot_be_seen_is_waited_for() {
     let channel = connection.create_channel().await.unwrap();
     let stream = "hiscore.g1.certificate";
     let certificate = the_first_entry(&channel, stream).await;
-    rabbit.control(&["delete_queue", stream]);
-    let mut kind = FieldTable::default();
-    kind.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
-    kind.insert("x-queue-leader-locator".into(), AMQPValue::LongString("least-leaders".into()));
-    let Retention::Bytes { shard, segment } = log.retention() else { panic!("{:?}", log.retention()) };
-    for (name, bytes) in [("x-max-length-bytes", shard), ("x-stream-max-segment-size-bytes", segment)] {
-        kind.insert(name.into(), AMQPValue::LongLongInt(bytes.try_into().unwrap()));
-    }
-    channel.queue_declare(stream.into(), QueueDeclareOptions::durable(), kind).await.unwrap();
+    make_again(&rabbit, &channel, stream, log.retention()).await;
 
     let unseen = log.reader(0, None).await.map(drop).unwrap_err();
     assert!(matches!(unseen, LogError::Unavailable(_)), "{unseen}");
@@ -151,6 +144,62 @@ async fn a_certificate_that_cannot_be_seen_is_waited_for() {
     again.close().await;
     log.close().await;
     connection.close(200, "".into()).await.unwrap();
+}
+
+/// What a node shows of a shard then is not taken for the end of it: a rebuild would count as done before it has begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_cannot_be_seen_is_not_empty() {
+    if servers::missing("rabbitmq-server") {
+        return;
+    }
+    let _alone = ALONE.lock().await;
+    let rabbit = RabbitMq::start();
+    let log = open(&rabbit, Expect::Fresh(id(1))).await.unwrap();
+    let begun = Instant::now();
+    assert_eq!(log.bounds(1).await, Ok(Bounds { first: 0, end: 0 }));
+    assert!(
+        begun.elapsed() >= Duration::from_secs(2),
+        "it counts as empty only when it has shown nothing for so long"
+    );
+    for number in 0..3 {
+        append(log.as_ref(), 0, entry(0, number)).await;
+    }
+    assert_eq!(log.bounds(0).await, Ok(Bounds { first: 0, end: 3 }));
+    // By somebody who only reads.
+    let other = open(&rabbit, Expect::Known(id(1))).await.unwrap();
+    let mut reader = other.reader(0, None).await.unwrap();
+    assert_eq!(read(reader.as_mut(), 3, 1 << 20).await.len(), 3);
+
+    let properties = lapin::ConnectionProperties::default();
+    let connection = lapin::Connection::connect(&rabbit.url(), properties).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    make_again(&rabbit, &channel, "hiscore.g1.0", log.retention()).await;
+    for log in [&log, &other] {
+        let unseen = log.bounds(0).await.unwrap_err();
+        assert!(matches!(unseen, LogError::Unavailable(_)), "{unseen}");
+    }
+    for _ in 0..3 {
+        let (publish, properties) = (BasicPublishOptions::default(), lapin::BasicProperties::default());
+        let stream = "hiscore.g1.0".into();
+        channel.basic_publish("".into(), stream, publish, b"entry", properties).await.unwrap();
+    }
+    assert_eq!(log.bounds(0).await.unwrap().end, 3, "it is seen again");
+    other.close().await;
+    log.close().await;
+    connection.close(200, "".into()).await.unwrap();
+}
+
+/// A stream that was there is there again, and empty.
+async fn make_again(rabbit: &RabbitMq, channel: &lapin::Channel, stream: &str, retention: Retention) {
+    rabbit.control(&["delete_queue", stream]);
+    let mut kind = FieldTable::default();
+    kind.insert("x-queue-type".into(), AMQPValue::LongString("stream".into()));
+    kind.insert("x-queue-leader-locator".into(), AMQPValue::LongString("least-leaders".into()));
+    let Retention::Bytes { shard, segment } = retention else { panic!("{retention:?}") };
+    for (name, bytes) in [("x-max-length-bytes", shard), ("x-stream-max-segment-size-bytes", segment)] {
+        kind.insert(name.into(), AMQPValue::LongLongInt(bytes.try_into().unwrap()));
+    }
+    channel.queue_declare(stream.into(), QueueDeclareOptions::durable(), kind).await.unwrap();
 }
 
 async fn the_first_entry(channel: &lapin::Channel, stream: &str) -> Vec<u8> {

@@ -13,6 +13,7 @@
 //! - A stream confirms what carries the number of an earlier one without keeping it: no numbers are sent. RabbitMQ has its own, which
 //!   it mixes up when a leader dies, unless each stream has a channel of its own (`writer`).
 
+mod ends;
 mod errors;
 mod link;
 mod reader;
@@ -107,6 +108,7 @@ impl Log for RabbitLog {
             return Err(LogError::TooLarge { bytes: entry.len() });
         }
         self.writer.append(shard, entry).await?;
+        self.streams.ends.reaches(shard, 1);
         Ok(Appended { offset: None })
     }
 

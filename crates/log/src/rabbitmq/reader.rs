@@ -80,7 +80,7 @@ impl RabbitReader {
     async fn check(&self) -> Result<(), LogError> {
         let deadline = Instant::now() + SETTLES;
         loop {
-            let bounds = self.streams.bounds(self.shard).await?;
+            let bounds = self.streams.look(self.shard).await?;
             let wanted = self.wanted();
             if wanted < bounds.first {
                 return Err(self.truncated(bounds.first));
@@ -163,6 +163,7 @@ impl RabbitReader {
         }
         let time_ms = header(&held, TIME).unwrap_or(0);
         self.last = Some(offset);
+        self.streams.ends.reaches(self.shard, offset + 1);
         Ok(Taken::Entry(LogEntry { offset, time_ms, bytes: held.data.to_vec() }))
     }
 

@@ -17,8 +17,9 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Consumer};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
+use super::ends::{EMPTY_AFTER, Ends, Shown};
 use super::link::{Link, answer};
 use crate::certificate;
 use crate::contract::{Bounds, Expect, LogError, Options, Retention};
@@ -29,6 +30,9 @@ const BEGINS: Duration = Duration::from_millis(500);
 
 /// So many questions could have been answered in the time after which a stream counts as empty.
 const QUESTIONS: u32 = 10;
+
+/// Between two looks at a stream that shows too little.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A chunk has fewer entries: what RabbitMQ puts on disk at once.
 const WHOLE_CHUNK: u16 = 20_000;
@@ -41,6 +45,8 @@ pub(super) struct Streams {
     pub(super) link: Link,
     name: String,
     options: Options,
+    /// What is known to be in them.
+    pub(super) ends: Ends,
     /// What the certificate has to be, once it is known.
     certificate: Option<Vec<u8>>,
 }
@@ -58,7 +64,8 @@ pub(super) enum Begin {
 
 impl Streams {
     pub(super) fn new(link: Link, name: String, options: &Options) -> Self {
-        Self { link, name, options: options.clone(), certificate: None }
+        let ends = Ends::new(options.shards);
+        Self { link, name, options: options.clone(), ends, certificate: None }
     }
 
     pub(super) fn with_certificate(self, certificate: Vec<u8>) -> Self {
@@ -185,8 +192,27 @@ impl Streams {
         }
     }
 
-    /// What a stream holds. It is asked for its first entry and for its last chunk, since it tells neither otherwise.
+    /// What a stream holds. One that shows too little is asked again, for as long as it may take until it counts as empty.
     pub(super) async fn bounds(&self, shard: u16) -> Result<Bounds, LogError> {
+        let deadline = Instant::now() + EMPTY_AFTER;
+        loop {
+            let bounds = self.look(shard).await?;
+            match (self.ends.judge(shard, bounds), Instant::now() < deadline) {
+                (Shown::TooLittle, false) => {
+                    let why = "shows less than it had: the node that was asked is not in step yet";
+                    return Err(LogError::Unavailable(format!("{} {why}", self.of(shard))));
+                }
+                (Shown::TooLittle | Shown::Empty, true) => sleep(PAUSE).await,
+                (Shown::Believed | Shown::Empty, _) => {
+                    self.ends.reaches(shard, bounds.end);
+                    return Ok(bounds);
+                }
+            }
+        }
+    }
+
+    /// What a stream shows. It is asked for its first entry and for its last chunk, since it tells neither otherwise.
+    pub(super) async fn look(&self, shard: u16) -> Result<Bounds, LogError> {
         let channel = self.link.channel().await?;
         let stream = self.of(shard);
         find(&channel, &stream).await?;
