@@ -16,7 +16,7 @@ use super::connect::{Purpose, Trouble, replicas};
 use super::lane::{Lane, Queue};
 use super::library::{Keys, Library};
 use super::options::{Options, Status};
-use super::topology::{Place, Resolver};
+use super::topology::{ASK_AGAIN, Place, Resolver};
 use super::url::Host;
 
 /// How often it is looked who is primary, when nothing gives reason to.
@@ -166,7 +166,7 @@ impl Hub {
             let well = match resolver.resolve(&self.keys).await {
                 Ok(places) => {
                     self.install(places);
-                    self.look().await
+                    self.look_or_move(&mut resolver).await
                 }
                 Err(error) => Err(error),
             };
@@ -189,6 +189,33 @@ impl Hub {
                 tracing::error!(%error, "a connection's task ended badly");
             }
         }
+    }
+
+    /// Looks at the primaries; one that stands still is not waited for once another has its place.
+    async fn look_or_move(&self, resolver: &mut Resolver) -> Result<(), String> {
+        loop {
+            tokio::select! {
+                biased;
+                looked = self.look() => return looked,
+                places = self.moved(resolver) => self.install(places),
+            }
+        }
+    }
+
+    /// Waits until somebody else is the primary of a shard.
+    async fn moved(&self, resolver: &mut Resolver) -> Vec<Place> {
+        loop {
+            tokio::time::sleep(ASK_AGAIN).await;
+            if let Ok(places) = resolver.resolve(&self.keys).await
+                && places.iter().any(|(host, shards)| shards.iter().any(|shard| !self.is_at(*shard, host)))
+            {
+                return places;
+            }
+        }
+    }
+
+    fn is_at(&self, shard: u16, host: &Host) -> bool {
+        self.node_of(shard).is_ok_and(|node| node.control.host == *host)
     }
 
     /// Takes over the places: nodes that stay keep their connections, others end.

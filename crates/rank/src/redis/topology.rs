@@ -1,10 +1,13 @@
 //! Which server is the primary of which shard: fixed, by the Sentinels, or by the Cluster.
+//!
+//! Whoever is asked may stand still, or be cut off from us: none of them is waited for while another could tell.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
+use tokio::task::JoinSet;
 
 use super::channel::Channel;
 use super::connect::{Purpose, Trouble, replicas};
@@ -12,8 +15,9 @@ use super::library::Keys;
 use super::options::Options;
 use super::url::{Host, Kind};
 
-/// How often a Sentinel is asked again while the primary that it named does not answer.
-const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// How often a Sentinel is asked again while the primary that it named does not answer; and how long a node of a Cluster is
+/// waited for until another one is asked, too.
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// A primary, and the shards that are there.
 pub(super) type Place = (Host, Vec<u16>);
@@ -51,11 +55,6 @@ impl Resolver {
         let key = (host.clone(), purpose == Purpose::Sentinel);
         let made = || Arc::new(Channel::new(&self.options, host, purpose));
         Arc::clone(self.asked.entry(key).or_insert_with(made))
-    }
-
-    async fn ask(&mut self, host: &Host, purpose: Purpose, command: redis::Cmd) -> Result<Value, String> {
-        let channel = self.channel(host, purpose);
-        ask(&channel, command, self.options.timeout).await
     }
 
     /// The first that a Sentinel names and that says so itself: a Sentinel may be behind.
@@ -116,51 +115,77 @@ impl Resolver {
     }
 
     /// What the first node says that is with the majority: one that is cut off from the others, and not from us, would go on
-    /// naming itself. If none is, what the first one says that answers.
+    /// naming itself. If none is, what the first one says that answers. While one lets us wait the next is asked, too.
     async fn slots(&mut self, keys: &Keys) -> Result<Vec<Place>, String> {
         let mut why = String::new();
         let mut cut_off = None;
         let mut hosts = self.known.clone();
         hosts.extend(self.options.url.hosts.iter().filter(|host| !self.known.contains(host)).cloned());
-        for asked in hosts {
-            let cluster = |question: &str| redis::cmd("CLUSTER").arg(question).take();
-            let ranges = match self.ask(&asked, Purpose::Any, cluster("SLOTS")).await {
-                Ok(answer) => slot_ranges(&answer, &asked),
+        let mut hosts = hosts.into_iter();
+        let mut asked = JoinSet::new();
+        loop {
+            let next = hosts.next().map(|host| {
+                let channel = self.channel(&host, Purpose::Any);
+                asked.spawn(view(channel, host, self.options.timeout));
+            });
+            let patience = if next.is_some() { ASK_AGAIN } else { Duration::MAX };
+            let view = match tokio::time::timeout(patience, asked.join_next()).await {
+                Err(_) => continue,
+                Ok(None) => return cut_off.ok_or(why),
+                Ok(Some(view)) => view.map_err(|error| error.to_string()).and_then(|view| view),
+            };
+            let (places, is_well) = match view.and_then(|view| Ok((view.places(keys)?, view.is_well))) {
+                Ok(found) => found,
                 Err(error) => {
                     why = error;
                     continue;
                 }
             };
-            let info = self.ask(&asked, Purpose::Any, cluster("INFO")).await;
-            let is_well =
-                matches!(&info, Ok(Value::BulkString(info)) if info.starts_with(b"cluster_state:ok"));
-            let mut places: Vec<Place> = Vec::new();
-            let mut lost = None;
-            for shard in 0..keys.shards() {
-                let slot = keys.slot(shard);
-                match ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot)) {
-                    None => lost = Some(slot),
-                    Some((_, _, host)) => match places.iter_mut().find(|(known, _)| known == host) {
-                        Some((_, shards)) => shards.push(shard),
-                        None => places.push((host.clone(), vec![shard])),
-                    },
-                }
+            if is_well {
+                self.known = places.iter().map(|(host, _)| host.clone()).collect();
+                return Ok(places);
             }
-            if let Some(slot) = lost
-                && places.is_empty()
-            {
-                why = format!("nobody serves slot {slot} of the Cluster");
-                continue;
-            }
-            if !is_well {
-                cut_off.get_or_insert(places);
-                continue;
-            }
-            self.known = places.iter().map(|(host, _)| host.clone()).collect();
-            return Ok(places);
+            cut_off.get_or_insert(places);
         }
-        cut_off.ok_or(why)
     }
+}
+
+/// What a node of a Cluster says of it.
+struct View {
+    ranges: Vec<(u16, u16, Host)>,
+    /// It is with the majority.
+    is_well: bool,
+}
+
+impl View {
+    /// Every primary with its shards; an error if it knows of none.
+    fn places(&self, keys: &Keys) -> Result<Vec<Place>, String> {
+        let mut places: Vec<Place> = Vec::new();
+        let mut lost = None;
+        for shard in 0..keys.shards() {
+            let slot = keys.slot(shard);
+            match self.ranges.iter().find(|(first, last, _)| (*first..=*last).contains(&slot)) {
+                None => lost = Some(slot),
+                Some((_, _, host)) => match places.iter_mut().find(|(known, _)| known == host) {
+                    Some((_, shards)) => shards.push(shard),
+                    None => places.push((host.clone(), vec![shard])),
+                },
+            }
+        }
+        match lost {
+            Some(slot) if places.is_empty() => Err(format!("nobody serves slot {slot} of the Cluster")),
+            _ => Ok(places),
+        }
+    }
+}
+
+/// Asks a node of a Cluster.
+async fn view(channel: Arc<Channel>, host: Host, timeout: Duration) -> Result<View, String> {
+    let cluster = |question: &str| redis::cmd("CLUSTER").arg(question).take();
+    let ranges = slot_ranges(&ask(&channel, cluster("SLOTS"), timeout).await?, &host);
+    let info = ask(&channel, cluster("INFO"), timeout).await;
+    let is_well = matches!(&info, Ok(Value::BulkString(info)) if info.starts_with(b"cluster_state:ok"));
+    Ok(View { ranges, is_well })
 }
 
 async fn ask(channel: &Channel, command: redis::Cmd, timeout: Duration) -> Result<Value, String> {
@@ -219,3 +244,6 @@ pub(super) fn slot_ranges(answer: &Value, asked: &Host) -> Vec<(u16, u16, Host)>
     };
     ranges.iter().filter_map(range).collect()
 }
+
+#[cfg(test)]
+mod tests;
