@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hiscore_faults::servers::{Host, Redis, Sentinels};
+use parking_lot::Mutex;
 
 use crate::fault::Fault;
 use crate::inject::{Broken, ahead, await_that, wait_for};
@@ -12,9 +13,14 @@ use crate::schedule::Step;
 /// How long one that was primary may live on as if it were.
 const LINGERS: Duration = Duration::from_secs(3);
 
+/// Sentinels that found nobody to promote do not try again for twice their `failover-timeout`.
+const TRIES_AGAIN: Duration = Duration::from_secs(10);
+
 /// The servers.
 #[derive(Debug)]
 pub(crate) struct Pair {
+    /// When both were last gone.
+    emptied: Mutex<Option<Instant>>,
     sentinels: Sentinels,
     redis: [Redis; 2],
 }
@@ -25,15 +31,23 @@ impl Pair {
         let primary = Redis::on(&hosts[0], &[]);
         let replica = Redis::replica_on(&hosts[1], &primary, &[]);
         let redis = [primary, replica];
-        Self { sentinels: Sentinels::on(hosts, "scores", &redis[0], 2), redis }
+        let sentinels = Sentinels::on(hosts, "scores", &redis[0], 2);
+        Self { emptied: Mutex::default(), sentinels, redis }
     }
 
     pub(crate) fn url(&self) -> String {
         self.sentinels.url()
     }
 
+    /// The zone of the primary, once it would be replaced.
+    pub(crate) fn zone(&self) -> usize {
+        let emptied = *self.emptied.lock();
+        emptied.into_iter().for_each(|emptied| wait_for(emptied + TRIES_AGAIN));
+        self.primary()
+    }
+
     /// The place of the one that most Sentinels name.
-    pub(crate) fn primary(&self) -> usize {
+    fn primary(&self) -> usize {
         let address = self.sentinels.primary();
         self.redis.iter().position(|redis| redis.address() == address).expect("one of the two")
     }
@@ -49,7 +63,10 @@ impl Pair {
     }
 
     pub(crate) fn break_some(&self, step: &Step) -> Broken {
-        let at = self.primary();
+        let at = match step.fault {
+            Fault::RedisKill | Fault::RedisPause | Fault::RedisClock => self.zone(),
+            _ => self.primary(),
+        };
         let (primary, replica) = (&self.redis[at], &self.redis[1 - at]);
         if step.fault == Fault::RedisClock {
             // It is right again when that Redis is next started.
@@ -86,6 +103,7 @@ impl Pair {
                 primary.restart();
                 tell(primary, &["REPLICAOF", "NO", "ONE"]);
                 let healed = Instant::now();
+                *self.emptied.lock() = Some(healed);
                 replica.restart();
                 follow(replica, primary);
                 healed

@@ -45,7 +45,7 @@ impl Ranks {
     /// A zone that has a primary, which would be replaced by now.
     pub(crate) fn zone(&self, step: &Step) -> usize {
         match self {
-            Self::Pair(pair) => pair.primary(),
+            Self::Pair(pair) => pair.zone(),
             Self::Cluster(cluster) => cluster.zone(step),
         }
     }
