@@ -86,6 +86,17 @@ impl Cluster {
                 self.await_promoted(at + ZONES);
                 wait_for(end);
             }
+            Fault::ReshardBroken => {
+                // Half of a shard is at the next primary when its own dies, and all of it waits until somebody completes that.
+                self.reshard(step, 2);
+                primary.kill();
+                wait_for(end);
+                self.await_promoted(at + ZONES);
+                primary.restart();
+                // It takes itself for the one that has the slot until it is told.
+                primary.await_primary();
+                self.reshard(step, 1);
+            }
             Fault::ReplicaKill => {
                 replica.kill();
                 wait_for(end);
@@ -115,23 +126,26 @@ impl Cluster {
                 return healed;
             }
             Fault::RedisFull => fill(primary, end),
-            Fault::ClusterReshard => self.reshard(step),
+            Fault::ClusterReshard => self.reshard(step, 1),
             // Of functions.
             _ => tell(primary, &["FUNCTION", "FLUSH"]),
         }
         Instant::now()
     }
 
-    /// Moves the slot of a shard to another primary, key by key, for as long as the step lasts.
-    fn reshard(&self, step: &Step) {
+    /// Moves the slot of a shard to another primary, key by key, within the time that the step lasts: all of it, or one key of so
+    /// many, and leaves it at that.
+    fn reshard(&self, step: &Step, one_of: usize) {
         let first = first_key(step);
         let from = self.all.node_of(&first);
         let to = (from + 1 + step.target % 2) % ZONES;
-        let mut between = None;
+        let mut all = None;
         self.all.move_slot(self.all.slot_of(&first), to, |left| {
-            let all = u32::try_from(left.len()).unwrap_or(u32::MAX);
-            let between = *between.get_or_insert(Duration::from_millis(step.lasts) / all);
-            wait_for(Instant::now() + between);
+            let all = *all.get_or_insert(left.len());
+            if left.len() <= all - all / one_of {
+                return None;
+            }
+            wait_for(Instant::now() + Duration::from_millis(step.lasts / all.max(1) as u64));
             // What all functions look at first goes first, or whenever its turn comes.
             let key = left.iter().find(|key| **key == first && step.lasts.is_multiple_of(2));
             Some(key.unwrap_or(&left[0]).clone())

@@ -120,6 +120,7 @@ pub(crate) enum Fault {
     RedisClock,
     ClusterFailover,
     ClusterReshard,
+    ReshardBroken,
     MongoKill,
     MongoPause,
     MongoStepDown,
@@ -202,6 +203,7 @@ faults! {
     RedisClock "redis-clock", Redis, SERVERS, (3_000, 6_000), Begun, Acked, DOWN_AFTER + USUAL;
     ClusterFailover "cluster-failover", Redis, CLUSTER, (1_000, 3_000), Begun, Acked, USUAL;
     ClusterReshard "cluster-reshard", Redis, CLUSTER, (200, 2_000), Healed, Acked, USUAL;
+    ReshardBroken "cluster-reshard-broken", Redis, CLUSTER, (3_000, 6_000), Healed, Acked, USUAL;
     MongoKill "mongo-kill", Mongo, SERVERS, (3_000, 6_000), Begun, Persisted, ELECTION + USUAL;
     MongoPause "mongo-pause", Mongo, SERVERS, (3_000, 6_000), Healed, Persisted, ELECTION + USUAL + MONGO_LISTENS;
     MongoStepDown "mongo-step-down", Mongo, SERVERS, (1, 1), Begun, Persisted, ELECTION + USUAL;
