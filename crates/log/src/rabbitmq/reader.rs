@@ -82,16 +82,16 @@ impl RabbitReader {
         loop {
             let bounds = self.streams.look(self.shard).await?;
             let wanted = self.wanted();
-            if wanted < bounds.first {
-                return Err(self.truncated(bounds.first));
-            }
-            match self.last {
-                Some(applied) if applied >= bounds.end => {
+            match (bounds, self.last) {
+                (Some(bounds), _) if wanted < bounds.first => return Err(self.truncated(bounds.first)),
+                (Some(bounds), Some(applied)) if applied >= bounds.end => {
                     if Instant::now() > deadline {
                         return Err(LogError::Behind { shard: self.shard, end: bounds.end, applied });
                     }
                 }
-                _ => return Ok(()),
+                (Some(_), _) => return Ok(()),
+                (None, _) if Instant::now() > deadline => return Err(self.streams.not_in_step(self.shard)),
+                (None, _) => {}
             }
             sleep(PAUSE).await;
         }

@@ -197,13 +197,13 @@ impl Streams {
         let deadline = Instant::now() + EMPTY_AFTER;
         loop {
             let bounds = self.look(shard).await?;
-            match (self.ends.judge(shard, bounds), Instant::now() < deadline) {
-                (Shown::TooLittle, false) => {
-                    let why = "shows less than it had: the node that was asked is not in step yet";
-                    return Err(LogError::Unavailable(format!("{} {why}", self.of(shard))));
+            let shown = bounds.map(|bounds| (self.ends.judge(shard, bounds), bounds));
+            match shown {
+                Some((Shown::Empty | Shown::TooLittle, _)) | None if Instant::now() < deadline => {
+                    sleep(PAUSE).await;
                 }
-                (Shown::TooLittle | Shown::Empty, true) => sleep(PAUSE).await,
-                (Shown::Believed | Shown::Empty, _) => {
+                Some((Shown::TooLittle, _)) | None => return Err(self.not_in_step(shard)),
+                Some((Shown::Believed | Shown::Empty, bounds)) => {
                     self.ends.reaches(shard, bounds.end);
                     return Ok(bounds);
                 }
@@ -211,25 +211,31 @@ impl Streams {
         }
     }
 
-    /// What a stream shows. It is asked for its first entry and for its last chunk, since it tells neither otherwise.
-    pub(super) async fn look(&self, shard: u16) -> Result<Bounds, LogError> {
+    pub(super) fn not_in_step(&self, shard: u16) -> LogError {
+        let why = "shows less than it has: the node that was asked is not in step yet";
+        LogError::Unavailable(format!("{} {why}", self.of(shard)))
+    }
+
+    /// What a stream shows. It is asked for its first entry and for its last chunk, since it tells neither otherwise. `None`: it
+    /// has a last chunk and does not show it, as a node that has not been told yet that enough of the others have it.
+    pub(super) async fn look(&self, shard: u16) -> Result<Option<Bounds>, LogError> {
         let channel = self.link.channel().await?;
         let stream = self.of(shard);
         find(&channel, &stream).await?;
         let mut beginning = consume(&channel, &stream, Begin::First, 1).await?;
         let mut ending = consume(&channel, &stream, Begin::Last, WHOLE_CHUNK).await?;
         let Some(earliest) = first(&channel, &stream, &mut beginning).await? else {
-            return Ok(Bounds { first: 0, end: 0 });
+            return Ok(Some(Bounds { first: 0, end: 0 }));
         };
         let Some(mut last) = first(&channel, &stream, &mut ending).await? else {
-            return Err(LogError::Unavailable(format!("{stream} begins, but does not end")));
+            return Ok(None);
         };
         // The whole chunk is sent at once, and this is answered behind it.
         find(&channel, &stream).await?;
         while let Some(Some(delivery)) = ending.next().now_or_never() {
             last = delivery.map_err(|error| super::errors::of_request(&error))?;
         }
-        Ok(Bounds { first: offset(&earliest)?, end: offset(&last)? + 1 })
+        Ok(Some(Bounds { first: offset(&earliest)?, end: offset(&last)? + 1 }))
     }
 
     pub(super) async fn close(&self) {
