@@ -23,6 +23,12 @@ pub enum Flaw {
     NoMerge,
     /// The watermark is moved whatever it is in the store.
     BlindWatermark,
+    /// Of a store that went back only the watermark tells, not the number of its last bulk.
+    WatermarkAlone,
+    /// An epoch is opened in a store that went back since it was read.
+    AnyStore,
+    /// A rebuild does not look again whether the store went back while it was read.
+    ReadOnce,
     /// The watermark is moved whatever the epoch is in the store.
     BlindEpoch,
     /// A claim is cleared even if another came after it.
@@ -47,7 +53,7 @@ pub enum Flaw {
 
 /// A set of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Flaws(u16);
+pub struct Flaws(u32);
 
 impl Flaws {
     /// Whether it is among them.

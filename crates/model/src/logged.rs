@@ -13,7 +13,7 @@ use crate::law::{Rec, Work, judge};
 use crate::persister::{Servers, Step, audit};
 use crate::rebuild::Rebuild;
 use crate::redis::{Node, Shard};
-use crate::store::{ShardDoc, Store};
+use crate::store::{ShardDoc, Store, renumber};
 use crate::world::PROMISES;
 
 /// The era of all positions: one log.
@@ -87,6 +87,15 @@ pub enum Action {
 }
 
 const IDLE: Task = Task::Funnel(Step::Idle);
+
+impl Task {
+    fn numbers(&mut self) -> Vec<&mut u64> {
+        match self {
+            Self::Funnel(step) => step.numbers(),
+            Self::Rebuild(rebuild) => vec![rebuild.number()],
+        }
+    }
+}
 
 impl World {
     fn new() -> Self {
@@ -225,11 +234,33 @@ impl World {
             Action::Backup => self.backup = Some(Box::new(self.store.clone())),
             Action::Restore => {
                 self.used.restore += 1;
-                self.persisters = [IDLE, IDLE];
+                for task in &mut self.persisters {
+                    if let Task::Funnel(step) = task {
+                        step.loses_what_is_half_written();
+                    }
+                }
                 self.store = *self.backup.clone()?;
             }
         }
+        self.renumber();
         Some(self)
+    }
+
+    fn renumber(&mut self) {
+        let Self { nodes, store, backup, persisters, .. } = self;
+        let has_claim = |node| {
+            persisters.iter().any(|task| matches!(task, Task::Funnel(step) if step.has_claim_of(node)))
+        };
+        let has_claim = [0, 1].map(has_claim);
+        let mut numbers: Vec<_> = persisters.iter_mut().flat_map(Task::numbers).collect();
+        numbers.push(&mut store.shard.bulk);
+        numbers.extend(backup.as_mut().map(|backup| &mut backup.shard.bulk));
+        let mut claims = Vec::new();
+        for (node, has_claim) in nodes.iter_mut().zip(has_claim) {
+            numbers.push(&mut node.shard.stored);
+            claims.push((&mut node.shard.claims, has_claim));
+        }
+        renumber(numbers, claims);
     }
 
     /// Whether every promise is kept once things settle: both tiers are what the whole log comes to.
@@ -350,11 +381,7 @@ impl Model for Logged {
             actions.push(Action::Empty);
         }
         if world.used.restore < most.restore {
-            match world.backup {
-                None => actions.push(Action::Backup),
-                Some(_) if current.shard.fence == Some(current.id) => actions.push(Action::Restore),
-                Some(_) => {}
-            }
+            actions.push(if world.backup.is_none() { Action::Backup } else { Action::Restore });
         }
     }
 

@@ -77,6 +77,33 @@ impl Step {
         }
     }
 
+    /// Whether it has a claim of the server.
+    pub fn has_claim_of(&self, of: usize) -> bool {
+        matches!(self, Self::Claimed(node, _) | Self::Inserting(node, ..) | Self::Written(node, _)
+            | Self::Advanced(node, _) if *node == of)
+    }
+
+    /// The store goes back. Of a bulk that it loses before the watermark was moved nobody would know: an operator must not let
+    /// a persister sleep right there meanwhile. Everything else goes on.
+    pub fn loses_what_is_half_written(&mut self) {
+        if matches!(self, Self::Inserting(..) | Self::Written(..)) {
+            *self = Self::Idle;
+        }
+    }
+
+    /// The numbers of bulks in it.
+    pub fn numbers(&mut self) -> Vec<&mut u64> {
+        match self {
+            Self::Idle => Vec::new(),
+            Self::Claimed(_, claim)
+            | Self::Inserting(_, claim, _)
+            | Self::Written(_, claim)
+            | Self::Advanced(_, claim) => vec![&mut claim.stored, &mut claim.number],
+            Self::Mending(_, _, state, _) => vec![&mut state.bulk],
+            Self::Reconciling(work) => work.number().into_iter().collect(),
+        }
+    }
+
     /// Makes the next step. What fails ends what was under way.
     pub fn next(self, me: Holder, servers: &mut Servers<'_>) -> Self {
         let flaws = servers.flaws;
@@ -94,8 +121,8 @@ impl Step {
                 Self::Written(node, claim)
             }
             Self::Written(node, claim) => {
-                let Claim { epoch, persisted, watermark, stamp, .. } = claim;
-                match servers.store.advance(epoch, persisted, watermark, stamp, flaws) {
+                let epoch = claim.epoch;
+                match servers.store.advance(&claim, flaws) {
                     Advanced::Done => Self::Advanced(node, claim),
                     Advanced::Fenced(state) if state.epoch > epoch => overtaken(node, servers),
                     Advanced::Fenced(state) | Advanced::WentBack(state) => {
@@ -157,14 +184,14 @@ fn mending(
 ) -> Step {
     let redis = &mut servers.nodes[node];
     match mend {
-        Mend::Announce if redis.mark_above(me, state.watermark, false) => {
+        Mend::Announce if redis.mark_above(me, state.watermark, state.bulk, false) => {
             Step::Mending(node, epoch, state, Mend::Mark)
         }
-        Mend::Mark if redis.mark_above(me, state.watermark, true) && state.epoch < epoch => {
+        Mend::Mark if redis.mark_above(me, state.watermark, state.bulk, true) && state.epoch < epoch => {
             Step::Mending(node, epoch, state, Mend::Reopen)
         }
         Mend::Reopen => {
-            servers.store.open_epoch(state.epoch, ShardDoc { epoch, ..state });
+            servers.store.open_epoch(state.epoch, ShardDoc { epoch, ..state }, servers.flaws);
             Step::Idle
         }
         // The lease is another's, or it is done.
@@ -187,7 +214,7 @@ pub fn audit(node: usize, servers: &Servers<'_>) -> Step {
     if state.epoch > shard.epoch {
         return overtaken(node, servers);
     }
-    if state.epoch < shard.epoch || state.watermark < shard.persisted {
+    if state.epoch < shard.epoch || state.is_behind(shard.persisted, shard.stored, servers.flaws) {
         return Step::Mending(node, shard.epoch, state, Mend::Announce);
     }
     if servers.is_named(node) && has_strays(node, &state, servers) {

@@ -3,6 +3,7 @@
 
 use hiscore_score::Position;
 
+use crate::bounds::Flaw;
 use crate::law::Rec;
 use crate::logged::ERA;
 use crate::persister::Servers;
@@ -17,6 +18,7 @@ enum Phase {
     OpenEpoch,
     Load,
     Install,
+    Check,
     Open,
 }
 
@@ -39,6 +41,11 @@ impl Rebuild {
         Self { node, phase: Phase::Read, id: 0, before, here: (0, 0), epoch: 0, rows }
     }
 
+    /// The number of the last bulk that it saw in the store.
+    pub fn number(&mut self) -> &mut u64 {
+        &mut self.before.bulk
+    }
+
     /// Makes the next step; `None`: it is done, or cannot go on.
     pub fn next(mut self, me: Holder, servers: &mut Servers<'_>) -> Option<Self> {
         let node = &mut servers.nodes[self.node];
@@ -57,7 +64,7 @@ impl Rebuild {
             Phase::OpenEpoch => {
                 self.epoch = self.before.epoch.max(self.here.0) + 1;
                 let state = ShardDoc { epoch: self.epoch, ..self.before.clone() };
-                if !servers.store.open_epoch(self.before.epoch, state) {
+                if !servers.store.open_epoch(self.before.epoch, state, servers.flaws) {
                     return None;
                 }
                 if self.here.1 < place { Phase::Load } else { Phase::Open }
@@ -75,13 +82,17 @@ impl Rebuild {
                         *row = Some(stored);
                     }
                 }
+                Phase::Check
+            }
+            // If the store went back meanwhile, not all of what it had was read.
+            Phase::Check if servers.store.shard.epoch == self.epoch || servers.flaws.has(Flaw::ReadOnce) => {
                 Phase::Open
             }
             Phase::Open => {
-                node.open(me, self.id, self.epoch, place, place);
+                node.open(me, self.id, self.epoch, place, &self.before);
                 return None;
             }
-            Phase::Survey | Phase::Install => return None,
+            Phase::Survey | Phase::Install | Phase::Check => return None,
         };
         Some(self)
     }

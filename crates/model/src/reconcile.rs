@@ -22,6 +22,8 @@ pub struct Work {
     stamp: u64,
     /// Whether the last epoch was not opened here.
     skipped: bool,
+    /// Whether all was read from a store that did not go back meanwhile.
+    checked: bool,
     /// Ranges of positions that are still to be read.
     ranges: Vec<(Position, Position)>,
     /// What was read of one.
@@ -47,6 +49,8 @@ pub enum Phase {
     Peek,
     /// Put it in.
     Install,
+    /// See that the store did not go back meanwhile.
+    Check,
     /// Lift the fence.
     Open,
 }
@@ -64,10 +68,16 @@ impl Work {
             epoch: 0,
             stamp: 0,
             skipped: false,
+            checked: false,
             ranges: Vec::new(),
             rows: Vec::new(),
             installs: Vec::new(),
         }
+    }
+
+    /// The number of the last bulk that it saw in the store.
+    pub fn number(&mut self) -> Option<&mut u64> {
+        self.before.as_mut().map(|before| &mut before.bulk)
     }
 
     /// Makes the next step.
@@ -91,10 +101,19 @@ impl Work {
                 self.phase = Phase::Range;
                 servers.nodes[self.node].install(me, self.id, &installs)
             }
+            Phase::Check => {
+                self.phase = if self.skipped && !servers.flaws.has(Flaw::KeepsPlace) {
+                    Phase::Own
+                } else {
+                    Phase::Open
+                };
+                self.checked = true;
+                servers.store.shard.epoch == self.epoch || servers.flaws.has(Flaw::ReadOnce)
+            }
             Phase::Open => {
-                let persisted = self.before.as_ref().map_or(0, |before| before.watermark);
-                servers.nodes[self.node].open(me, self.id, self.epoch, self.stamp, persisted);
-                false
+                let before = self.before.unwrap_or_default();
+                servers.nodes[self.node].open(me, self.id, self.epoch, self.stamp, &before);
+                return Step::Idle;
             }
         };
         if done { Step::Reconciling(self) } else { Step::Idle }
@@ -115,7 +134,7 @@ impl Work {
         let (Some(before), Some((here, sequence))) = (&self.before, self.here) else { return false };
         self.epoch = before.epoch.max(here) + 1;
         let state = ShardDoc { epoch: self.epoch, strays: strays(before, here), ..before.clone() };
-        if !servers.store.open_epoch(before.epoch, state) {
+        if !servers.store.open_epoch(before.epoch, state, servers.flaws) {
             return false;
         }
         self.skipped = here < before.epoch;
@@ -143,9 +162,7 @@ impl Work {
                 return;
             }
         }
-        self.phase =
-            if self.skipped && !servers.flaws.has(Flaw::KeepsPlace) { Phase::Own } else { Phase::Open };
-        self.skipped = false;
+        self.phase = if self.checked { Phase::Open } else { Phase::Check };
     }
 
     fn peek(&mut self, me: Holder, servers: &Servers<'_>) -> bool {

@@ -7,6 +7,7 @@ use hiscore_score::{Position, Rules};
 
 use crate::bounds::{Flaw, Flaws, PLAYERS};
 use crate::law::{Judged, Rec, Work, judge};
+use crate::store::ShardDoc;
 
 /// Who has a lease.
 pub type Holder = u8;
@@ -29,9 +30,10 @@ pub struct Shard {
     pub marking: Option<u64>,
     /// Who has the lease.
     pub holder: Option<Holder>,
-    /// Who claimed last. Stands for the number of the claim: a claim is the last one exactly if its claimer is this one and
-    /// did not claim or die since.
-    pub claimer: Option<Holder>,
+    /// The number of the last claim.
+    pub claims: u64,
+    /// The number of the last claim that is known to be in the store.
+    pub stored: u64,
     /// What is dirty.
     pub dirty: Marks,
     /// What is in flight.
@@ -73,6 +75,10 @@ pub struct Claim {
     pub epoch: u32,
     /// The watermark that is expected in the store.
     pub persisted: u64,
+    /// The number of the last bulk that is expected in the store.
+    pub stored: u64,
+    /// The number of this one.
+    pub number: u64,
     /// The watermark once all of it is written.
     pub watermark: u64,
     /// The last stamp.
@@ -140,7 +146,7 @@ impl Node {
             return None;
         }
         let shard = &mut self.shard;
-        shard.claimer = Some(holder);
+        shard.claims += 1;
         for player in 0..PLAYERS {
             if let Some(first) = shard.flight[player].take() {
                 lower(&mut shard.dirty[player], first);
@@ -160,15 +166,15 @@ impl Node {
             rows.push(Claimed { player, first, record, delta });
         }
         let watermark = least(&shard.dirty).map_or(shard.stamp, |next| next - 1);
-        let (epoch, persisted, stamp) = (shard.epoch, shard.persisted, shard.stamp);
-        Some(Claim { epoch, persisted, watermark, stamp, rows })
+        let Shard { epoch, persisted, stored, claims: number, stamp, .. } = *shard;
+        Some(Claim { epoch, persisted, stored, number, watermark, stamp, rows })
     }
 
     /// Clears what the store confirmed; `false` if the claim is not the last one, or was of another epoch.
     pub fn clear(&mut self, holder: Holder, claim: &Claim, flaws: Flaws) -> bool {
         let open =
             self.is_open(flaws) && self.shard.epoch == claim.epoch && self.shard.holder == Some(holder);
-        let last = self.shard.claimer == Some(holder) || flaws.has(Flaw::AnyClaim);
+        let last = self.shard.claims == claim.number || flaws.has(Flaw::AnyClaim);
         if !open || !last {
             return false;
         }
@@ -182,11 +188,12 @@ impl Node {
             }
         }
         shard.persisted = shard.persisted.max(claim.watermark);
+        shard.stored = shard.stored.max(claim.number);
         true
     }
 
     /// Marks everything above as dirty: the first step says so to those who ask, the second does it.
-    pub fn mark_above(&mut self, holder: Holder, above: u64, last: bool) -> bool {
+    pub fn mark_above(&mut self, holder: Holder, above: u64, stored: u64, last: bool) -> bool {
         if !self.primary || self.shard.holder != Some(holder) {
             return false;
         }
@@ -202,6 +209,7 @@ impl Node {
             }
         }
         shard.persisted = shard.persisted.min(above);
+        shard.stored = shard.stored.min(stored);
         shard.marking = None;
         true
     }
@@ -255,17 +263,20 @@ impl Node {
     }
 
     /// Lifts the fence.
-    pub fn open(&mut self, holder: Holder, id: u8, epoch: u32, stamp: u64, persisted: u64) -> bool {
+    pub fn open(&mut self, holder: Holder, id: u8, epoch: u32, stamp: u64, there: &ShardDoc) -> bool {
         if !self.primary || self.shard.holder != Some(holder) || self.id != id {
             return false;
         }
         let shard = &mut self.shard;
-        if shard.persisted > persisted {
+        let persisted = there.watermark;
+        if shard.persisted > persisted || shard.stored > there.bulk {
             shard.marking = Some(shard.marking.map_or(persisted, |marking| marking.min(persisted)));
         }
         shard.epoch = epoch;
         shard.stamp = shard.stamp.max(stamp);
         shard.persisted = shard.persisted.max(persisted);
+        shard.stored = shard.stored.max(there.bulk);
+        shard.claims = shard.claims.max(there.bulk);
         shard.fence = Some(id);
         true
     }

@@ -7,6 +7,7 @@ use hiscore_score::Position;
 
 use crate::bounds::{Flaw, Flaws, PLAYERS};
 use crate::law::Rec;
+use crate::redis::Claim;
 
 /// Where an epoch was left when the next one was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,10 +25,19 @@ pub struct ShardDoc {
     pub epoch: u32,
     /// Every change up to here is in the store.
     pub watermark: u64,
+    /// The number of the last bulk.
+    pub bulk: u64,
     /// No stamp in the store is above this.
     pub stamp: u64,
     /// Epochs that ended.
     pub strays: Vec<Stray>,
+}
+
+impl ShardDoc {
+    /// Whether the store has less than Redis knows to be there.
+    pub fn is_behind(&self, persisted: u64, stored: u64, flaws: Flaws) -> bool {
+        self.watermark < persisted || (self.bulk < stored && !flaws.has(Flaw::WatermarkAlone))
+    }
 }
 
 /// All of the store.
@@ -46,8 +56,27 @@ pub enum Advanced {
     Done,
     /// The epoch is another's.
     Fenced(ShardDoc),
-    /// The watermark is below the expected one.
+    /// The watermark or the number of the last bulk is below the expected one.
     WentBack(ShardDoc),
+}
+
+/// Numbers of bulks are told from each other by their order alone. So they stay as low as that allows: claims that come to
+/// nothing would have no end. Of the last claims there is each server's, and whether somebody still has one of it: else it is
+/// like any before it.
+pub fn renumber<'a>(mut numbers: Vec<&'a mut u64>, claims: Vec<(&'a mut u64, bool)>) {
+    let known: Vec<u64> = numbers.iter().map(|number| **number).chain([0]).collect();
+    for (last, under_way) in claims {
+        if !under_way {
+            *last = known.iter().copied().filter(|number| number <= last).max().unwrap_or(0);
+        }
+        numbers.push(last);
+    }
+    let mut all: Vec<u64> = numbers.iter().map(|number| **number).chain([0]).collect();
+    all.sort_unstable();
+    all.dedup();
+    for number in &mut numbers {
+        **number = all.partition_point(|lower| *lower < **number) as u64;
+    }
 }
 
 impl Store {
@@ -59,30 +88,26 @@ impl Store {
         }
     }
 
-    /// Moves the watermark by compare-and-set on the epoch and what is expected.
-    pub fn advance(
-        &mut self,
-        epoch: u32,
-        expected: u64,
-        watermark: u64,
-        stamp: u64,
-        flaws: Flaws,
-    ) -> Advanced {
+    /// Moves watermark and number by compare-and-set on the epoch and what is expected.
+    pub fn advance(&mut self, claim: &Claim, flaws: Flaws) -> Advanced {
+        let Claim { epoch, persisted, stored, watermark, number, stamp, .. } = *claim;
         let shard = &mut self.shard;
         if shard.epoch != epoch && !flaws.has(Flaw::BlindEpoch) {
             return Advanced::Fenced(shard.clone());
         }
-        if shard.watermark < expected && !flaws.has(Flaw::BlindWatermark) {
+        if shard.is_behind(persisted, stored, flaws) && !flaws.has(Flaw::BlindWatermark) {
             return Advanced::WentBack(shard.clone());
         }
         shard.watermark = shard.watermark.max(watermark);
+        shard.bulk = shard.bulk.max(number);
         shard.stamp = shard.stamp.max(stamp);
         Advanced::Done
     }
 
-    /// Opens an epoch, if the present one is `from`.
-    pub fn open_epoch(&mut self, from: u32, state: ShardDoc) -> bool {
-        let fits = self.shard.epoch == from;
+    /// Opens an epoch, if the present one is `from`, and the store did not go back since `state` was read.
+    pub fn open_epoch(&mut self, from: u32, state: ShardDoc, flaws: Flaws) -> bool {
+        let went_back = self.shard.bulk < state.bulk && !flaws.has(Flaw::AnyStore);
+        let fits = self.shard.epoch == from && !went_back;
         if fits {
             self.shard = state;
         }

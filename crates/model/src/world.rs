@@ -6,7 +6,7 @@ use crate::bounds::{Bounds, Faults, Flaw, PLAYERS};
 use crate::persister::{Servers, Step, audit};
 use crate::promise::{self, Sent};
 use crate::redis::{Node, Shard};
-use crate::store::{ShardDoc, Store};
+use crate::store::{ShardDoc, Store, renumber};
 
 /// The one property: every promise is kept once things settle.
 pub const PROMISES: &str = "every promise is kept once things settle";
@@ -204,13 +204,27 @@ impl World {
             Action::Backup => self.backup = Some(Box::new(self.store.clone())),
             Action::Restore => {
                 self.used.restore += 1;
-                // It was down for that, so whatever was under way failed.
-                self.persisters = [Step::Idle, Step::Idle];
+                self.persisters.iter_mut().for_each(Step::loses_what_is_half_written);
                 self.store = *self.backup.clone()?;
             }
         }
         promise::acknowledge(&mut self, bounds);
+        self.renumber();
         Some(self)
+    }
+
+    fn renumber(&mut self) {
+        let Self { nodes, store, backup, persisters, .. } = self;
+        let has_claim = [0, 1].map(|node| persisters.iter().any(|step| step.has_claim_of(node)));
+        let mut numbers: Vec<_> = persisters.iter_mut().flat_map(Step::numbers).collect();
+        numbers.push(&mut store.shard.bulk);
+        numbers.extend(backup.as_mut().map(|backup| &mut backup.shard.bulk));
+        let mut claims = Vec::new();
+        for (node, has_claim) in nodes.iter_mut().zip(has_claim) {
+            numbers.push(&mut node.shard.stored);
+            claims.push((&mut node.shard.claims, has_claim));
+        }
+        renumber(numbers, claims);
     }
 
     /// A persister is about to reconcile.
@@ -284,12 +298,7 @@ impl World {
             actions.push(Action::Empty);
         }
         if restore < most.restore {
-            // One that goes back while a reconcile is under way is not noticed by it: an operator must not do both at once.
-            match self.backup {
-                None => actions.push(Action::Backup),
-                Some(_) if current.shard.fence == Some(current.id) => actions.push(Action::Restore),
-                Some(_) => {}
-            }
+            actions.push(if self.backup.is_none() { Action::Backup } else { Action::Restore });
         }
     }
 }

@@ -81,5 +81,7 @@ fn mistakes_are_found() {
     found(Flaw::AnyPosition, one().faults(Faults { empty: 1, ..NONE }));
     found(Flaw::BlindWatermark, one().add(1, 1).faults(Faults { restore: 1, ..NONE }));
     let two = Bounds::new(Operator::Increment).add(0, 1).add(1, 1);
-    found(Flaw::CleanAbove, two.faults(Faults { restore: 1, empty: 1, ..NONE }));
+    let two = two.faults(Faults { restore: 1, empty: 1, ..NONE });
+    found(Flaw::CleanAbove, two.clone());
+    found(Flaw::ReadOnce, two);
 }

@@ -87,6 +87,7 @@ async fn open(ranks: &RedisRanks) -> Result<(), Box<dyn Error>> {
         epoch: survey.look.epoch + 1,
         stamp: Stamp::ZERO,
         persisted: 0,
+        stored: 0,
         deployment: Deployment { id: "measure".into(), shards: 1, window: 32 },
         log: None,
     };

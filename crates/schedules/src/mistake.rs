@@ -13,6 +13,8 @@ pub enum Mistake {
     NoFence,
     /// A repeated submission counts again.
     NoWindow,
+    /// That the store went back is told by its watermark alone, which may have stood still.
+    WatermarkAlone,
     /// The log says that it has an entry, and now and then it has not.
     AckedAndForgotten,
     /// A reader of the log now and then leaves out what it has read.
@@ -27,12 +29,13 @@ pub enum Mistake {
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoGuard,
         Self::NoEpoch,
         Self::PurgeBeforeSave,
         Self::NoFence,
         Self::NoWindow,
+        Self::WatermarkAlone,
         Self::AckedAndForgotten,
         Self::SkippedBatch,
         Self::NoRewind,
@@ -53,6 +56,7 @@ impl Mistake {
                 "return sub(window, found + 16, found + 23) == sub(key, 17, 24) and DUPLICATE or CONFLICT",
                 "return NEW",
             ),
+            Self::WatermarkAlone => ("call('HSET', S.meta, 'stored', args[3])", ""),
             Self::NoRewind => {
                 ("if tonumber(args[2]) > S.applied then return { 'BEHIND', S.applied } end", "")
             }

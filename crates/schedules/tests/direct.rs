@@ -6,7 +6,7 @@ mod common;
 
 use std::ops::Range;
 
-use common::{is_found, none_goes_wrong, repeats};
+use common::{goes_right, is_found, none_goes_wrong, repeats};
 use hiscore_schedules::Profile::Direct;
 use hiscore_schedules::{Mistake, run};
 
@@ -46,6 +46,12 @@ fn an_epoch_that_keeps_nobody_out_is_found() {
 #[test]
 fn a_redis_without_its_fence_is_found() {
     is_found(Direct, Mistake::NoFence, WITHIN);
+}
+
+#[test]
+fn a_store_that_goes_back_is_noticed_though_its_watermark_stood_still() {
+    goes_right(Direct, 235);
+    is_found(Direct, Mistake::WatermarkAlone, 235..236);
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::ops::Range;
 
-use common::{is_found, none_goes_wrong, repeats};
+use common::{goes_right, is_found, none_goes_wrong, repeats};
 use hiscore_schedules::Mistake;
 use hiscore_schedules::Profile::Logged;
 
@@ -45,6 +45,15 @@ fn a_place_in_the_log_that_is_not_stored_is_found() {
 #[test]
 fn a_clock_that_is_not_the_entrys_is_found() {
     is_found(Logged, Mistake::OwnClock, WITHIN);
+}
+
+#[test]
+fn a_store_that_goes_back_is_noticed_though_its_watermark_stood_still() {
+    // Copies of the store with the watermark that it had again when it was restored.
+    for seed in [308, 878] {
+        goes_right(Logged, seed);
+    }
+    is_found(Logged, Mistake::WatermarkAlone, 308..309);
 }
 
 #[test]

@@ -31,12 +31,31 @@ pub struct ShardState {
     pub epoch: u32,
     /// Every change of this shard whose sequence is not above this is in the store.
     pub watermark: u64,
+    /// The number of the last bulk that moved the watermark or could have: within an epoch each is higher than the one before,
+    /// so a store that was restored from a copy has a lower one, even if the watermark stood still meanwhile. 0: none yet.
+    pub bulk: u64,
     /// No stamp of this shard that reached the store is above this.
     pub stamp: Stamp,
     /// Epochs that ended, the oldest first: who was cut off may still write rows of one, above where it was left.
     pub strays: Vec<Stray>,
     /// Up to where the log that stands in front of the ranks is in the store; `None`: the shard has joined no log.
     pub log: Option<LogPlace>,
+}
+
+impl ShardState {
+    /// Whether the store has less than somebody saw there: it went back.
+    pub fn is_behind(&self, seen: Progress) -> bool {
+        self.watermark < seen.watermark || self.bulk < seen.bulk
+    }
+}
+
+/// How far a shard has come in the store within an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// See [`ShardState::watermark`].
+    pub watermark: u64,
+    /// See [`ShardState::bulk`].
+    pub bulk: u64,
 }
 
 /// Up to where a shard's log is in the store.
@@ -132,7 +151,7 @@ pub enum Advanced {
     Done,
     /// The epoch is another's: clear nothing, acknowledge nothing. The state that is there.
     Fenced(ShardState),
-    /// The epoch is right, but the watermark is lower than expected: the store went back (a restored backup).
+    /// The epoch is right, but the store has less than expected: it went back (a restored backup).
     WentBack(ShardState),
 }
 
@@ -190,14 +209,15 @@ pub trait Store: Send + Sync + 'static {
     /// What is known of a shard; the default if nothing is.
     async fn shard(&self, shard: u16) -> Result<ShardState, StoreError>;
 
-    /// Opens an epoch: `state` replaces what is there if that has the epoch `from`, durably. `false`: it has another.
+    /// Opens an epoch: `state` replaces what is there if that has the epoch `from` and no lower bulk than `state`, durably.
+    /// `false`: it has another epoch, or went back since the caller looked.
     async fn open_epoch(&self, shard: u16, from: u32, state: &ShardState) -> Result<bool, StoreError>;
 
     /// Writes states, under the guard.
     async fn write(&self, writes: Writes<'_>) -> Result<Written, StoreError>;
 
-    /// Moves the watermark of a shard from `expected` to `watermark`, and its stamp to at least `stamp`, if the epoch is
-    /// `epoch`. Never moves either back.
+    /// Moves the watermark and the bulk of a shard to `reached`, and its stamp to at least `stamp`, if the epoch is `epoch` and
+    /// neither is below `expected`. Never moves any back.
     ///
     /// `place` is an offset of the shard's log and the stamp after it: in the same step [`ShardState::log`] gets both,
     /// if the offset is higher than what is there. A shard that has joined no log ignores it.
@@ -205,8 +225,8 @@ pub trait Store: Send + Sync + 'static {
         &self,
         shard: u16,
         epoch: u32,
-        expected: u64,
-        watermark: u64,
+        expected: Progress,
+        reached: Progress,
         stamp: Stamp,
         place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError>;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use hiscore_faults::{Random, SimDisk};
 use hiscore_score::{Position, Record, RecordKey, Rules, Stamp};
-use hiscore_store::contract::{DeploymentInfo, From, LogPlace, ShardState, StoredLog, Writes, Written};
+use hiscore_store::contract::{
+    DeploymentInfo, From, LogPlace, Progress, ShardState, StoredLog, Writes, Written,
+};
 use hiscore_store::embedded::{Deployment, Kept, Sizes};
 use hiscore_store::suite::{board, key, record};
 use hiscore_store::{Embedded, OpenError, Options, Store, StoreError};
@@ -50,7 +52,8 @@ fn the_log_is_there_after_a_restart() {
         kept.deployment(&info).await.unwrap();
         assert!(kept.adopt_log(None, &log).await.unwrap());
         assert!(kept.open_epoch(3, 0, &opened).await.unwrap());
-        kept.advance(3, 1, 0, 9, Stamp::ZERO, Some((41, Stamp::LAST))).await.unwrap();
+        let moved = Progress { watermark: 9, bulk: 4 };
+        kept.advance(3, 1, Progress::default(), moved, Stamp::ZERO, Some((41, Stamp::LAST))).await.unwrap();
     });
     drop(kept);
     let after = disk.crash(&mut Random::new(1));
@@ -58,7 +61,7 @@ fn the_log_is_there_after_a_restart() {
     runtime.block_on(async {
         assert_eq!(kept.log().await, Ok(Some(log)));
         let place = LogPlace { offset: Some(41), stamp: Stamp::LAST, ..place };
-        assert_eq!(kept.shard(3).await, Ok(ShardState { watermark: 9, log: Some(place), ..opened }));
+        assert_eq!(kept.shard(3).await, Ok(ShardState { watermark: 9, bulk: 4, log: Some(place), ..opened }));
     });
 }
 

@@ -12,7 +12,9 @@ use hiscore_score::{
     Leaderboard, LeaderboardId, Metadata, Moment, PlayerId, Position, Record, RecordKey, Rules, Score,
     Season, Stamp, Submission, SubmissionId, Window,
 };
-use hiscore_store::contract::{DeploymentInfo, LogPlace, ShardState, StoredBoard, StoredLog, Writes};
+use hiscore_store::contract::{
+    DeploymentInfo, LogPlace, Progress, ShardState, StoredBoard, StoredLog, Writes,
+};
 use hiscore_store::{MongoOptions, MongoStore, Store, StoreError};
 use mongodb::Client;
 use mongodb::bson::{Bson, Document, doc};
@@ -160,7 +162,8 @@ fn the_log_is_there_after_a_restart() {
         let place = LogPlace { generation: 1, era: 2, offset: None, stamp: stamp(5) };
         let opened = ShardState { epoch: 2, log: Some(place), ..opened };
         assert!(store.open_epoch(3, 1, &opened).await.unwrap());
-        store.advance(3, 2, 0, 9, Stamp::ZERO, Some((41, stamp(7)))).await.unwrap();
+        let moved = Progress { watermark: 9, bulk: 4 };
+        store.advance(3, 2, Progress::default(), moved, Stamp::ZERO, Some((41, stamp(7)))).await.unwrap();
         let there = one("deployment", "deployment".into()).await;
         assert_eq!(there.get("format"), Some(&Bson::from(2)));
         let remembered = there.get_document("log").unwrap();
@@ -177,7 +180,10 @@ fn the_log_is_there_after_a_restart() {
         assert_eq!(store.log().await, Ok(Some(log)));
         assert_eq!(store.deployment(&info).await, Ok(info));
         let place = LogPlace { offset: Some(41), stamp: stamp(7), ..place };
-        assert_eq!(store.shard(3).await, Ok(ShardState { watermark: 9, log: Some(place), ..opened }));
+        assert_eq!(
+            store.shard(3).await,
+            Ok(ShardState { watermark: 9, bulk: 4, log: Some(place), ..opened })
+        );
     });
 }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use hiscore_faults::servers::{self, Mongo, Proxy};
 use hiscore_faults::wait::until;
 use hiscore_score::{Record, RecordKey, Stamp};
-use hiscore_store::contract::{Advanced, DeploymentInfo, LogPlace, ShardState, StoredLog, Writes, Written};
+use hiscore_store::contract::{
+    Advanced, DeploymentInfo, LogPlace, Progress, ShardState, StoredLog, Writes, Written,
+};
 use hiscore_store::suite::{board, key, record};
 use hiscore_store::{MongoOptions, MongoStore, Store, StoreError};
 use mongodb::bson::{Document, doc};
@@ -216,8 +218,10 @@ fn replies_are_lost_after_the_commit() {
         let of = Arc::clone(&store);
         let moved = watermark + 5;
         let place = Some((moved, Stamp::LAST));
+        let expected = Progress { watermark, bulk: 0 };
+        let reached = Progress { watermark: moved, bulk: 1 };
         let advance =
-            runtime.spawn(async move { of.advance(3, turn, watermark, moved, Stamp::ZERO, place).await });
+            runtime.spawn(async move { of.advance(3, turn, expected, reached, Stamp::ZERO, place).await });
         let there = doc! { "find": "shards", "filter": { "watermark": moved as i64 } };
         lost[1] += u32::from(lose_reply(&proxy, &mongo, there));
         assert_eq!(runtime.block_on(advance).unwrap(), Ok(Advanced::Done));

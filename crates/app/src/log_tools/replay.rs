@@ -117,6 +117,7 @@ impl Replay<'_> {
             epoch: era,
             stamp: Stamp::ZERO,
             persisted: 0,
+            stored: 0,
             deployment: self.deployment.clone(),
             log: Some(log),
         };

@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use hiscore_score::{Position, Record, RecordKey, Stamp, shard_of};
 use hiscore_store::Store;
 use hiscore_store::contract::{
-    Advanced, DeploymentInfo, ShardState, StoreError, StoredBoard, Writes, Written,
+    Advanced, DeploymentInfo, Progress, ShardState, StoreError, StoredBoard, Writes, Written,
 };
 
 use super::convert::last_stamp;
@@ -120,7 +120,8 @@ impl DatabaseTarget {
             boards = failed_boards.iter().filter_map(|(at, _)| boards.get(*at).cloned()).collect();
             rows = failed_rows.iter().filter_map(|(at, _)| rows.get(*at).cloned()).collect();
         }
-        match self.store.advance(shard, UNFINISHED, expected, last, stamp, None).await? {
+        let at = |watermark| Progress { watermark, bulk: 0 };
+        match self.store.advance(shard, UNFINISHED, at(expected), at(last), stamp, None).await? {
             Advanced::Done => Ok(stamp),
             Advanced::Fenced(_) | Advanced::WentBack(_) => Err(TransferError::Raced(self.place.clone())),
         }

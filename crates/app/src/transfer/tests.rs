@@ -14,7 +14,7 @@ use hiscore_score::{
     Score, Season, SortOrder, Stamp, SubmissionKey, Window,
 };
 use hiscore_store::Store;
-use hiscore_store::contract::{Advanced, ShardState};
+use hiscore_store::contract::{Advanced, Progress, ShardState};
 use hiscore_store::embedded::Kept;
 
 use super::database::{DatabaseTarget, UNFINISHED, refuse_unfinished};
@@ -251,7 +251,8 @@ impl Write for Meddler<'_> {
             let moved = std::thread::scope(|scope| {
                 let work = scope.spawn(|| {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                    runtime.block_on(store.advance(1, 1, 1, 1_000_000, Stamp::LAST, None)).unwrap()
+                    let at = |watermark| Progress { watermark, bulk: 0 };
+                    runtime.block_on(store.advance(1, 1, at(1), at(1_000_000), Stamp::LAST, None)).unwrap()
                 });
                 work.join().unwrap()
             });

@@ -86,7 +86,10 @@ pub(super) fn of_all<'a>(
     }
     let told = submissions.clone().flat_map(|(board, one)| one.tries.iter().map(move |one| (board, one)));
     for (board, one) in told.clone() {
-        if let End::Ok { at, safe: true, version: Some(version), .. } = one.end {
+        if let End::Ok { at, safe: true, version: Some(version), outcome } = one.end
+            // What is safe of a repetition is what counted before, perhaps in an earlier season.
+            && outcome != Some(Outcome::Duplicate)
+        {
             all.entry(board.to_owned()).or_default().is_there(version, at, one.op);
         }
     }

@@ -281,6 +281,22 @@ fn a_season_is_reset() {
         assert_eq!(ends(play(), &[&five, &seven, &[]]), [third]);
         let gone = opened(on(operator).acked(1, 5, 1), 2, 1);
         assert_eq!(ends(gone, &[&five]), [Violation::SeasonLost { board: "b".into(), version: 2, op: 2 }]);
+        // A repetition is told the season that is there; it counted before that, which may be gone with who opened it.
+        let key = Some("id");
+        let reset_once = || reset(on(operator).sent(1, 5, 1, key).with(told(1, Some(1))), 2, 1);
+        let again = |outcome| {
+            let told = Event::Ok {
+                op: 3,
+                level: Some(Level::Persisted),
+                outcome: Some(outcome),
+                version: Some(2),
+                shown: None,
+            };
+            ends(reset_once().with(Event::Unknown { op: 2 }).sent(3, 5, 1, key).with(told), &[&five])
+        };
+        assert_eq!(again(Outcome::Duplicate), []);
+        let lost = Violation::SeasonLost { board: "b".into(), version: 2, op: 3 };
+        assert!(again(Outcome::Improved).contains(&lost));
         let failed = reset(on(operator).acked(1, 5, 1), 2, 1).with(Event::Failed { op: 2 });
         assert_eq!(ends(failed, &[&five, &[]]), [Violation::NeverOpened { board: "b".into(), version: 2 }]);
         // Said to be of a season that is over, or that nobody has opened.

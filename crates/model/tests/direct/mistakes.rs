@@ -59,6 +59,18 @@ fn a_watermark_without_compare_and_set() {
 }
 
 #[test]
+fn a_store_that_went_back_is_told_by_its_watermark_alone() {
+    let faults = Faults { restore: 1, refuse: 1, ..Faults::default() };
+    assert_eq!(is_found(&[Flaw::WatermarkAlone], one().submit(1, 1, 1).faults(faults)), Broken::Apart);
+}
+
+#[test]
+fn an_epoch_in_a_store_that_went_back() {
+    let faults = Faults { restore: 1, restart: 1, ..Faults::default() };
+    assert_eq!(is_found(&[Flaw::AnyStore], one().submit(1, 1, 1).faults(faults)), Broken::Apart);
+}
+
+#[test]
 fn a_claim_that_is_cleared_after_another() {
     let bounds = one().faults(Faults { expire: 2, ..Faults::default() });
     is_found(&[Flaw::AnyClaim], bounds);

@@ -83,5 +83,7 @@ fn redis_is_emptied() {
 fn the_store_goes_back() {
     let faults = Faults { restore: 1, restart: 1, crash: 1, ..NONE };
     let bounds = one(Operator::Increment).submit(1, 1, 1);
-    keeps_every_promise("restored", bounds.faults(faults));
+    keeps_every_promise("restored", bounds.clone().faults(faults));
+    let faults = Faults { restore: 1, refuse: 1, ..NONE };
+    keeps_every_promise("restored, refused", bounds.faults(faults));
 }

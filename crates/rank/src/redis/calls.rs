@@ -219,6 +219,8 @@ pub struct Look {
     pub sequence: u64,
     /// The watermark that the store was told last. After the store went back it stays until everything above is dirty again.
     pub persisted: u64,
+    /// The number of the last claim that the store confirmed; like `persisted` it stays while the store gets all again.
+    pub stored: u64,
     /// Records and boards that are dirty.
     pub dirty: u64,
     /// Records and boards that are in flight.
@@ -302,6 +304,8 @@ pub struct Claim {
     pub epoch: u32,
     /// The watermark that the store was told last: what to expect there.
     pub persisted: u64,
+    /// The number of the last claim that the store confirmed: a store with a lower one went back.
+    pub stored: u64,
     /// The watermark once all of this is in the store.
     pub watermark: u64,
     /// No stamp up to the watermark is above this.
@@ -312,7 +316,7 @@ pub struct Claim {
     pub boards: Vec<(u64, BoardMark, BoardState)>,
     /// Whether more is dirty.
     pub more: bool,
-    /// Its number: only the last claim of a shard can be confirmed.
+    /// Its number, above all before it: only the last claim of a shard can be confirmed.
     pub number: u64,
     /// An offset of the log, all of which up to there is in the store once the watermark is reached, and the stamp after it.
     pub place: Option<(u64, Stamp)>,
@@ -362,6 +366,9 @@ pub struct Opening {
     pub stamp: Stamp,
     /// The store's watermark. If Redis was told a higher one, that is kept, and shows in the next [`Claim::persisted`].
     pub persisted: u64,
+    /// The number of the last claim that the store has. If Redis knows of a higher one, that is kept, and shows in the next
+    /// [`Claim::stored`]. Claims go on above both.
+    pub stored: u64,
     /// What the shard is of from now on.
     pub deployment: Deployment,
     /// The log in front of it, if there is one.

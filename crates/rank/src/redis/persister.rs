@@ -187,18 +187,20 @@ impl RedisRanks {
     }
 
     /// A step of making dirty every record and board whose position's sequence is above `above`, since the store went back to
-    /// that: call it with the cursor that it gave, until that is `None`. Works on a fenced shard, too. The kept watermark is
-    /// lowered at the end, so that whoever takes over from a holder who broke off finds the difference again.
+    /// that: call it with the cursor that it gave, until that is `None`. Works on a fenced shard, too. The kept watermark, and
+    /// the number of the last claim that was stored, are lowered at the end (to `above` and `stored`), so that whoever takes
+    /// over from a holder who broke off finds the difference again.
     pub async fn mark_above(
         &self,
         shard: u16,
         holder: &str,
         above: u64,
+        stored: u64,
         cursor: Option<String>,
     ) -> Result<Option<String>, CallError> {
         let mut fields = self
             .ask("mark_above", shard, |command| {
-                command.arg(holder).arg(above).arg(cursor.unwrap_or_default());
+                command.arg(holder).arg(above).arg(cursor.unwrap_or_default()).arg(stored);
             })
             .await?;
         Ok(Some(fields.text()?).filter(|cursor| !cursor.is_empty()))
@@ -222,6 +224,7 @@ pub(super) fn take_claim(mut fields: Fields, window: usize) -> Result<Option<Cla
         stamp: stamp(fields.number()?)?,
         more: fields.signed()? == 1,
         number: fields.number()?,
+        stored: fields.number()?,
         ..Claim::default()
     };
     claim.place = take_place(&fields.text()?, &fields.text()?)?;
@@ -263,11 +266,13 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
     let replication = fields.text()?;
     let applier = Some(fields.text()?).filter(|applier| !applier.is_empty());
     let log = take_log(&mut fields)?;
+    let stored = fields.number()?;
     let look = Look {
         open,
         epoch,
         sequence,
         persisted,
+        stored,
         dirty,
         in_flight,
         oldest,

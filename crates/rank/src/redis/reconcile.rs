@@ -137,13 +137,13 @@ impl RedisRanks {
         }
     }
 
-    /// Lifts the fence, if this is still the Redis that was surveyed. A kept watermark that is above the store's stays, so that
-    /// the next claim shows that the store went back.
+    /// Lifts the fence, if this is still the Redis that was surveyed. What is kept of the store and above what that has (the
+    /// watermark, the number of a claim) stays, so that the next claim shows that the store went back.
     pub async fn open(&self, shard: u16, holder: &str, opening: Opening) -> Result<(), CallError> {
         let put = |command: &mut Cmd| {
-            let Opening { replication, epoch, stamp, persisted, deployment, log } = &opening;
+            let Opening { replication, epoch, stamp, persisted, stored, deployment, log } = &opening;
             command.arg(holder).arg(replication).arg(*epoch).arg(stamp.raw()).arg(*persisted);
-            command.arg(&deployment.id).arg(deployment.shards).arg(deployment.window);
+            command.arg(&deployment.id).arg(deployment.shards).arg(deployment.window).arg(*stored);
             let Some(log) = log else { return };
             command.arg(&log.name).arg(log.era);
             match log.from {

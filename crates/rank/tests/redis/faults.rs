@@ -52,7 +52,7 @@ fn a_full_redis_refuses_by_name_and_still_drains() {
     assert!(tier.wait(tier.ranks.lease(Trade::Persist, 0, ME, LONG)).unwrap());
     assert_eq!(tier.flush().rows.len(), 1);
     assert!(!tier.wait(tier.ranks.prune(0, ME, 10)).unwrap());
-    assert_eq!(tier.wait(tier.ranks.mark_above(0, ME, 0, None)).unwrap().as_deref(), Some("s0 "));
+    assert_eq!(tier.wait(tier.ranks.mark_above(0, ME, 0, 0, None)).unwrap().as_deref(), Some("s0 "));
     tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap();
     tier.open(0, 2);
     tier.wait(tier.ranks.release(Trade::Persist, 0, ME)).unwrap();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hiscore_faults::wait::until;
-use hiscore_rank::redis::{CallError, Confirmed, Persisted, Request, Trade};
-use hiscore_score::{Operator, Record, RecordKey};
+use hiscore_rank::redis::{CallError, Confirmed, Opening, Persisted, Request, Trade};
+use hiscore_score::{Operator, Record, RecordKey, Stamp};
 
 use super::support::{LONG, ME, PATIENCE, Tier, board, create, key, player, request, score, server};
 
@@ -213,7 +213,8 @@ fn a_store_that_went_back_gets_everything_again() {
     let scores = || names.iter().map(|name| score(name, 1)).collect::<Vec<_>>();
     tier.submit(&board("daily"), scores());
     tier.flush();
-    let above = tier.look().persisted;
+    let (above, stored) = (tier.look().persisted, tier.look().stored);
+    assert!(stored > 0);
     tier.submit(&board("weekly"), scores());
     tier.flush();
     let before = tier.look();
@@ -222,22 +223,63 @@ fn a_store_that_went_back_gets_everything_again() {
     let (mut cursor, mut steps) = (None, 0);
     let weekly = key(&board("weekly"), 1, &player("player 7"));
     loop {
-        cursor = tier.wait(tier.ranks.mark_above(0, ME, above, cursor)).unwrap();
+        cursor = tier.wait(tier.ranks.mark_above(0, ME, above, stored, cursor)).unwrap();
         steps += 1;
         // Meanwhile nothing above is taken to be safe, and whoever takes over sees the difference again.
         if cursor.is_none() {
             break;
         }
         assert_eq!(persisted(&tier, &[(weekly.clone(), above + 1)]), [Persisted::NotYet]);
-        assert_eq!(tier.look().persisted, before.persisted);
+        assert_eq!((tier.look().persisted, tier.look().stored), (before.persisted, before.stored));
     }
     assert!(steps > 3, "in steps");
     let look = tier.look();
     assert_eq!((look.dirty, look.persisted, look.oldest), (3000, above, Some(above + 1)));
+    assert_eq!(look.stored, stored);
     let claim = tier.wait(tier.ranks.claim(0, ME, LONG, 100, 1 << 20)).unwrap().unwrap();
     assert_eq!((claim.persisted, claim.watermark), (above, above), "until the last of them is stored");
+    assert!(claim.stored == stored && claim.number > before.stored, "never a number again");
     assert_eq!(tier.flush().rows.len(), 3000);
     assert_eq!(tier.look().persisted, before.sequence);
     assert_eq!(persisted(&tier, &[(weekly, above + 1)]), [Persisted::Yes]);
+    tier.close();
+}
+
+#[test]
+fn a_store_that_went_back_under_a_watermark_that_stood_still_is_told_by_numbers() {
+    let Some(redis) = server() else { return };
+    let tier = Tier::on(&redis.url());
+    let daily = board("daily");
+    tier.submit(&daily, vec![create(Operator::Best), score("a", 1), score("b", 1)]);
+    let claim = || tier.wait(tier.ranks.claim(0, ME, LONG, 100, 1 << 20)).unwrap().unwrap();
+    let first = claim();
+    assert_eq!((first.stored, tier.look().stored), (0, 0));
+    // The answer to the first was lost, and of the second the store refuses a record: the watermark stays.
+    let mut second = claim();
+    assert!(second.stored == 0 && second.number > first.number);
+    second.rows.remove(0);
+    tier.confirm(&second, 0);
+    let look = tier.look();
+    assert_eq!((look.persisted, look.stored, look.in_flight), (0, second.number, 1));
+    let b = [at(&tier, "b")];
+    assert_eq!(persisted(&tier, &b), [Persisted::Yes]);
+
+    let reopen = |stored| {
+        let replication = tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap().replication;
+        let (deployment, stamp) = (tier.deployment(), Stamp::ZERO);
+        let opening = Opening { replication, epoch: 1, stamp, persisted: 0, stored, deployment, log: None };
+        tier.wait(tier.ranks.open(0, ME, opening)).unwrap();
+    };
+    // The store has what Redis knows of, or less.
+    reopen(second.number);
+    assert_eq!(persisted(&tier, &b), [Persisted::Yes]);
+    reopen(first.number);
+    assert_eq!(persisted(&tier, &b), [Persisted::NotYet], "not before it is written again");
+    assert_eq!(tier.look().stored, second.number, "the next claim shows it");
+    assert_eq!(claim().stored, second.number);
+    // What it has of another Redis: claims go on above that.
+    reopen(1000);
+    let last = claim();
+    assert_eq!((last.stored, last.number), (1000, 1001));
     tier.close();
 }

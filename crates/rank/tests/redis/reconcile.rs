@@ -23,6 +23,7 @@ fn rebuild(tier: &Tier, stored: &Claim, epoch: u32) {
         epoch,
         stamp: stored.stamp,
         persisted: stored.watermark,
+        stored: 0,
         deployment: tier.deployment(),
         log: None,
     };
@@ -97,6 +98,7 @@ fn only_the_holder_opens_and_only_the_redis_that_was_surveyed() {
         epoch: 1,
         stamp: Stamp::ZERO,
         persisted: 0,
+        stored: 0,
         deployment: tier.deployment(),
         log: None,
     };

@@ -174,6 +174,7 @@ impl<'a> Subject<'a> {
             epoch: self.store.epoch,
             stamp: self.store.place.1,
             persisted: self.store.watermark,
+            stored: 0,
             deployment: self.tier.deployment(),
             log: Some(OpenLog {
                 name: LOG.to_owned(),

@@ -93,6 +93,7 @@ impl Tier {
             epoch,
             stamp: Stamp::ZERO,
             persisted: survey.look.persisted,
+            stored: survey.look.stored,
             deployment: self.deployment(),
             log: None,
         };

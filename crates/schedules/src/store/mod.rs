@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hiscore_score::{OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp};
 use hiscore_store::contract::{
-    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes, Written,
+    Advanced, DeploymentInfo, From, Progress, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes,
+    Written,
 };
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -204,14 +205,14 @@ impl Store for SimStore {
         &self,
         shard: u16,
         epoch: u32,
-        expected: u64,
-        watermark: u64,
+        expected: Progress,
+        reached: Progress,
         stamp: Stamp,
         place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError> {
         self.done("advance", move |table, backing| {
             let epoch = backing.opens_from(table, shard, epoch);
-            Ok(table.advance(shard, epoch, expected, watermark, stamp, place))
+            Ok(table.advance(shard, epoch, expected, reached, stamp, place))
         })
         .await
     }

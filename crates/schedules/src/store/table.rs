@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hiscore_score::{LeaderboardId, OrderKey, PlayerId, Position, Record, RecordKey, Rules, Season, Stamp};
-use hiscore_store::contract::{Advanced, DeploymentInfo, From, ShardState, StoredBoard, StoredLog, Written};
+use hiscore_store::contract::{
+    Advanced, DeploymentInfo, From, Progress, ShardState, StoredBoard, StoredLog, Written,
+};
 
 /// All of it.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +49,7 @@ impl Table {
 
     pub(crate) fn open_epoch(&mut self, shard: u16, from: u32, wanted: &ShardState) -> bool {
         let state = self.shards.entry(shard).or_default();
-        let fits = state.epoch == from;
+        let fits = state.epoch == from && state.bulk >= wanted.bulk;
         if fits {
             state.clone_from(wanted);
         }
@@ -58,8 +60,8 @@ impl Table {
         &mut self,
         shard: u16,
         epoch: u32,
-        expected: u64,
-        watermark: u64,
+        expected: Progress,
+        reached: Progress,
         stamp: Stamp,
         place: Option<(u64, Stamp)>,
     ) -> Advanced {
@@ -67,10 +69,11 @@ impl Table {
         if state.epoch != epoch {
             return Advanced::Fenced(state.clone());
         }
-        if state.watermark < expected {
+        if state.is_behind(expected) {
             return Advanced::WentBack(state.clone());
         }
-        state.watermark = state.watermark.max(watermark);
+        state.watermark = state.watermark.max(reached.watermark);
+        state.bulk = state.bulk.max(reached.bulk);
         state.stamp = state.stamp.max(stamp);
         if let (Some(log), Some((offset, stamp))) = (&mut state.log, place)
             && log.offset.is_none_or(|there| there < offset)

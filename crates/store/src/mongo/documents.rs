@@ -251,6 +251,7 @@ pub(super) fn shard(shard: u16, state: &ShardState, opened: ObjectId) -> Read<Ra
         "format": if state.log.is_some() { LOGGED } else { FORMAT },
         "epoch": i64::from(state.epoch),
         "watermark": integer(state.watermark, "a watermark")?,
+        "bulk": integer(state.bulk, "the number of a bulk")?,
         "stamp": integer(state.stamp.raw(), "a stamp")?,
         "strays": strays,
         "opened": opened,
@@ -278,6 +279,7 @@ pub(super) fn get_shard(document: &RawDocument) -> Read<(ShardState, ObjectId)> 
     let state = ShardState {
         epoch: fields.u32("epoch")?,
         watermark: fields.u64("watermark")?,
+        bulk: if fields.has("bulk")? { fields.u64("bulk")? } else { 0 },
         stamp: fields.stamp("stamp")?,
         strays,
         log: if fields.has("log")? { Some(get_place(fields.sub("log")?)?) } else { None },

@@ -71,7 +71,8 @@ use parking_lot::RwLock;
 use self::bulk::State;
 use self::link::Link;
 use crate::contract::{
-    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes, Written,
+    Advanced, DeploymentInfo, From, Progress, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes,
+    Written,
 };
 
 const RECORDS: &str = "records";
@@ -251,12 +252,12 @@ impl Store for MongoStore {
         &self,
         shard: u16,
         epoch: u32,
-        expected: u64,
-        watermark: u64,
+        expected: Progress,
+        reached: Progress,
         stamp: Stamp,
         place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError> {
-        shards::advance(&self.link, shard, epoch, expected, watermark, stamp, place).await
+        shards::advance(&self.link, shard, epoch, expected, reached, stamp, place).await
     }
 
     async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {

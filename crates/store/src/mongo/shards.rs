@@ -9,7 +9,7 @@ use mongodb::bson::{Document, RawArrayBuf, rawdoc};
 use super::fields::{Read, integer};
 use super::link::Link;
 use super::{DEPLOYMENT, SHARDS, documents, unreadable};
-use crate::contract::{Advanced, DeploymentInfo, ShardState, StoreError, StoredLog, no_deployment};
+use crate::contract::{Advanced, DeploymentInfo, Progress, ShardState, StoreError, StoredLog, no_deployment};
 
 /// What stands for a generation or an offset that is not there: below all that are.
 const NONE: i64 = -1;
@@ -70,15 +70,18 @@ pub(super) async fn adopt_log(link: &Link, from: Option<u32>, log: &StoredLog) -
     Ok(there.is_some_and(|(_, adopted)| adopted == call))
 }
 
-/// Opens an epoch of a shard that has the epoch `from`.
+/// Opens an epoch of a shard that has the epoch `from`, and did not go back.
 pub(super) async fn open(link: &Link, shard: u16, from: u32, state: &ShardState) -> Result<bool, StoreError> {
     // Tells this call from another that opens the same epoch: when a reply is lost and the command repeated, the
     // epoch is there already, and the question is whose it is.
     let call = ObjectId::new();
     let document = documents::shard(shard, state, call).map_err(StoreError::Invalid)?;
-    let fits = rawdoc! { "$eq": [{ "$ifNull": ["$epoch", 0] }, i64::from(from)] };
+    let fits = rawdoc! { "$and": [
+        { "$eq": [{ "$ifNull": ["$epoch", 0] }, i64::from(from)] },
+        { "$gte": [bulk_there(), integer(state.bulk, "the number of a bulk").map_err(StoreError::Invalid)?] },
+    ] };
     let update = replace_if(fits, rawdoc! { "$literal": document });
-    let there = change(link, SHARDS, i32::from(shard), update, from == 0).await?;
+    let there = change(link, SHARDS, i32::from(shard), update, from == 0 && state.bulk == 0).await?;
     let Some(there) = there else { return Ok(false) };
     let (_, opened) = documents::get_shard(&there).map_err(|error| unreadable(SHARDS, error))?;
     Ok(opened == call)
@@ -89,18 +92,20 @@ pub(super) async fn advance(
     link: &Link,
     shard: u16,
     epoch: u32,
-    expected: u64,
-    watermark: u64,
+    expected: Progress,
+    reached: Progress,
     stamp: Stamp,
     place: Option<(u64, Stamp)>,
 ) -> Result<Advanced, StoreError> {
-    let number = |value| integer(value, "a watermark").map_err(StoreError::Invalid);
+    let number = |value| integer(value, "a watermark, or the number of a bulk").map_err(StoreError::Invalid);
     let fits = rawdoc! { "$and": [
         { "$eq": ["$epoch", i64::from(epoch)] },
-        { "$gte": ["$watermark", number(expected)?] },
+        { "$gte": ["$watermark", number(expected.watermark)?] },
+        { "$gte": [bulk_there(), number(expected.bulk)?] },
     ] };
     let mut moved = rawdoc! {
-        "watermark": { "$max": ["$watermark", number(watermark)?] },
+        "watermark": { "$max": ["$watermark", number(reached.watermark)?] },
+        "bulk": { "$max": ["$bulk", number(reached.bulk)?] },
         "stamp": { "$max": ["$stamp", stamp.raw().cast_signed()] },
     };
     if let Some(place) = place {
@@ -120,11 +125,16 @@ pub(super) async fn advance(
     };
     Ok(if state.epoch != epoch {
         Advanced::Fenced(state)
-    } else if state.watermark < expected {
+    } else if state.is_behind(expected) {
         Advanced::WentBack(state)
     } else {
         Advanced::Done
     })
+}
+
+/// The number of the last bulk. A shard that was written before bulks had numbers has none.
+fn bulk_there() -> RawDocumentBuf {
+    rawdoc! { "$ifNull": ["$bulk", 0] }
 }
 
 /// What becomes of a shard's log: moved to a higher offset, else as it is, which may be that there is none.

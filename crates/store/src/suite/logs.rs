@@ -1,7 +1,7 @@
 //! The log in front of the ranks: which one it is, and up to where a shard's is in the store.
 
 use super::Tried;
-use super::shards::{stamp, state};
+use super::shards::{at, stamp, state};
 use crate::contract::{Advanced, DeploymentInfo, LogPlace, ShardState, StoreError, StoredLog};
 
 /// A log of a generation; of one generation there may be two.
@@ -53,10 +53,10 @@ pub(super) async fn a_log_is_adopted_by_one(store: Tried) {
 }
 
 pub(super) async fn a_place_moves_with_the_watermark(store: Tried) {
-    let at = async || store.shard(6).await.unwrap();
+    let now = async || store.shard(6).await.unwrap();
     let place = |offset, raw| Some(LogPlace { generation: 3, era: 2, offset, stamp: stamp(raw) });
     assert!(store.open_epoch(6, 0, &ShardState { log: place(None, 4), ..state(2, 0) }).await.unwrap());
-    assert_eq!(at().await.log, place(None, 4), "from the beginning of the log");
+    assert_eq!(now().await.log, place(None, 4), "from the beginning of the log");
     for (expected, watermark, moved, then) in [
         (0, 5, None, place(None, 4)),
         // The first entry has the offset 0.
@@ -73,44 +73,53 @@ pub(super) async fn a_place_moves_with_the_watermark(store: Tried) {
         (8, 9, Some((15, stamp(11))), place(Some(15), 11)),
         (10, 11, None, place(Some(15), 11)),
     ] {
-        assert_eq!(store.advance(6, 2, expected, watermark, stamp(1), moved).await.unwrap(), Advanced::Done);
-        assert_eq!(at().await.log, then, "after {watermark}, {moved:?}");
+        assert_eq!(
+            store.advance(6, 2, at(expected), at(watermark), stamp(1), moved).await.unwrap(),
+            Advanced::Done
+        );
+        assert_eq!(now().await.log, then, "after {watermark}, {moved:?}");
     }
-    let before = at().await;
+    let before = now().await;
     assert_eq!(before, ShardState { log: place(Some(15), 11), ..at_watermark(11) });
     // Refused is refused as a whole.
     for epoch in [1, 3] {
-        let fenced = store.advance(6, epoch, 0, 12, stamp(30), Some((99, stamp(30)))).await.unwrap();
+        let fenced = store.advance(6, epoch, at(0), at(12), stamp(30), Some((99, stamp(30)))).await.unwrap();
         assert_eq!(fenced, Advanced::Fenced(before.clone()));
     }
-    let back = store.advance(6, 2, 12, 13, stamp(30), Some((99, stamp(30)))).await.unwrap();
+    let back = store.advance(6, 2, at(12), at(13), stamp(30), Some((99, stamp(30)))).await.unwrap();
     assert_eq!(back, Advanced::WentBack(before.clone()));
-    assert_eq!(at().await, before);
+    assert_eq!(now().await, before);
     // Racers end at the highest, with its stamp.
     let racers = (0..8u64).map(|n| {
         let store = store.clone();
         let place = Some((20 + n, stamp(40 + n)));
-        tokio::spawn(async move { store.advance(6, 2, 11, 11 + n, stamp(11), place).await.unwrap() })
+        tokio::spawn(async move { store.advance(6, 2, at(11), at(11 + n), stamp(11), place).await.unwrap() })
     });
     for racer in racers.collect::<Vec<_>>() {
         assert_eq!(racer.await.unwrap(), Advanced::Done);
     }
-    assert_eq!(at().await, ShardState { stamp: stamp(11), log: place(Some(27), 47), ..at_watermark(18) });
+    assert_eq!(now().await, ShardState { stamp: stamp(11), log: place(Some(27), 47), ..at_watermark(18) });
     // A new epoch has the place that it is opened with: the one that was there, another's, or none.
-    let carried = ShardState { epoch: 3, ..at().await };
+    let carried = ShardState { epoch: 3, ..now().await };
     assert!(store.open_epoch(6, 2, &carried).await.unwrap());
-    assert_eq!(at().await, carried);
+    assert_eq!(now().await, carried);
     let joined = LogPlace { generation: 4, era: 4, offset: None, stamp: stamp(47) };
     let joined = ShardState { epoch: 4, log: Some(joined), ..carried };
     assert!(store.open_epoch(6, 3, &joined).await.unwrap());
-    assert_eq!(at().await, joined);
+    assert_eq!(now().await, joined);
     let left = ShardState { epoch: 5, log: None, ..joined };
     assert!(store.open_epoch(6, 4, &left).await.unwrap());
-    assert_eq!(at().await, left);
+    assert_eq!(now().await, left);
     // Who joined no log has no place.
-    assert_eq!(store.advance(6, 5, 18, 19, stamp(50), Some((30, stamp(50)))).await.unwrap(), Advanced::Done);
-    assert_eq!(at().await, ShardState { watermark: 19, stamp: stamp(50), ..left });
-    assert_eq!(store.advance(7, 0, 0, 1, stamp(1), Some((30, stamp(50)))).await.unwrap(), Advanced::Done);
+    assert_eq!(
+        store.advance(6, 5, at(18), at(19), stamp(50), Some((30, stamp(50)))).await.unwrap(),
+        Advanced::Done
+    );
+    assert_eq!(now().await, ShardState { watermark: 19, stamp: stamp(50), ..left });
+    assert_eq!(
+        store.advance(7, 0, at(0), at(1), stamp(1), Some((30, stamp(50)))).await.unwrap(),
+        Advanced::Done
+    );
     assert_eq!(store.shard(7).await.unwrap().log, None);
 }
 

@@ -46,6 +46,8 @@ pub fn run(runtime: &tokio::runtime::Runtime, cases: u32, fresh: impl Fn() -> Tr
         shards::an_epoch_is_opened_by_one(fresh()).await;
         step("watermarks");
         shards::a_watermark_moves_under_its_epoch(fresh()).await;
+        step("bulks");
+        shards::a_bulk_has_a_number(fresh()).await;
         step("logs");
         logs::a_log_is_adopted_by_one(fresh()).await;
         step("places in a log");

@@ -106,8 +106,8 @@ pub enum StepError {
     /// This Redis is not the one that should be served.
     #[error("this Redis is not the primary that the majority names; it is not reconciled")]
     NotNamed,
-    /// Somebody else opened an epoch at the same time.
-    #[error("another persister is reconciling this shard")]
+    /// Somebody else opened an epoch at the same time, or the store went back to one from before.
+    #[error("another persister is reconciling this shard, or the store went back meanwhile")]
     Overtaken,
 }
 

@@ -96,6 +96,10 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
             let is_older = stray.epoch < before.epoch;
             work.rows(start..Position::new(stray.epoch.saturating_add(1), 0), is_older).await?;
         }
+        // If the store went back meanwhile, not all of what it had was read.
+        if store.shard(shard).await?.epoch != epoch {
+            return Err(StepError::Overtaken);
+        }
     }
     if let Some(logged) = logged.as_ref().filter(|logged| logged.joins) {
         // Only now the last stamp is known after which the log's begin.
@@ -115,6 +119,7 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         stamp: work.stamp,
         // If that is less than Redis knows of, the store went back: nothing above counts as stored until it was mended.
         persisted: before.watermark,
+        stored: before.bulk,
         deployment: options.deployment.clone(),
         log: logged.map(|logged| logged.opening(work.stamp)),
     };

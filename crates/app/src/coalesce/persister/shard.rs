@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use hiscore_rank::redis::{Claim, Confirmed, LogLook, Look};
 use hiscore_score::{Position, Record, RecordKey, Season};
-use hiscore_store::contract::{Advanced, LogPlace, ShardState, StoreError, StoredBoard, Writes, Written};
+use hiscore_store::contract::{
+    Advanced, LogPlace, Progress, ShardState, StoreError, StoredBoard, Writes, Written,
+};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -238,10 +240,12 @@ impl ShardLoop {
     /// Carries one claim into the store. Nothing of it is copied: many records at once are what a persister's memory is.
     async fn carry(&self, claim: Claim) -> Result<(), StepError> {
         let Tools { ranks, store, holder, metrics, .. } = self.tools.as_ref();
-        let Claim { epoch, persisted, watermark, stamp, number, place, rows, boards: claimed, .. } = claim;
+        let Claim {
+            epoch, persisted, stored, watermark, stamp, number, place, rows, boards: claimed, ..
+        } = claim;
         let (firsts, rows): (Vec<u64>, Vec<(RecordKey, Record)>) =
             rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
-        let boards: Vec<_> = claimed.iter().map(|(_, _, board)| stored(board)).collect();
+        let boards: Vec<_> = claimed.iter().map(|(_, _, board)| as_stored(board)).collect();
         let began = Instant::now();
         let under_way = metrics.sets_out(self.shard);
         // A record without its board could not be put back by a reconcile, so boards go first.
@@ -267,7 +271,10 @@ impl ShardLoop {
         let watermark = watermark.min(below);
         // A place in the log is one that all is in the store up to.
         let place = place.filter(|_| failed.is_empty());
-        let advanced = store.advance(self.shard, epoch, persisted, watermark, stamp, place).await?;
+        // What Redis knows to be stored; and with this claim's own number, which no copy from before it has.
+        let expected = Progress { watermark: persisted, bulk: stored };
+        let reached = Progress { watermark, bulk: number };
+        let advanced = store.advance(self.shard, epoch, expected, reached, stamp, place).await?;
         reach("advanced");
         match advanced {
             Advanced::Done => {}
@@ -311,7 +318,8 @@ impl ShardLoop {
         if state.epoch > look.epoch {
             return Err(StepError::CutOff { here: look.epoch, there: state.epoch });
         }
-        if state.epoch < look.epoch || state.watermark < look.persisted {
+        let seen = Progress { watermark: look.persisted, bulk: look.stored };
+        if state.epoch < look.epoch || state.is_behind(seen) {
             return self.mend(look.epoch, state).await;
         }
         // Behind a log there is one history, and no late writer can do harm.
@@ -397,7 +405,7 @@ impl ShardLoop {
         let above = state.watermark;
         let mut cursor = None;
         loop {
-            cursor = ranks.mark_above(self.shard, holder, above, cursor).await?;
+            cursor = ranks.mark_above(self.shard, holder, above, state.bulk, cursor).await?;
             if cursor.is_none() {
                 break;
             }
@@ -433,6 +441,6 @@ impl ShardLoop {
     }
 }
 
-fn stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {
+fn as_stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {
     StoredBoard { id: board.id.clone(), leaderboard: board.leaderboard, position: board.position }
 }

@@ -35,7 +35,7 @@ local function look_at(keys)
   local base, id, primary = here(keys)
   local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'persisted', 'wake', 'holder', 'until',
     'deployment', 'shards', 'window', 'settled', 'applier', 'applies_until', 'log', 'era', 'applied', 'bytes', 'warming',
-    'since', 'applies_since')
+    'since', 'applies_since', 'stored')
   local now = now_ms()
   local memory = call('INFO', 'memory')
   local holder = m[7] and goes_on(m[8], m[20], now) and m[7] or ''
@@ -47,7 +47,7 @@ local function look_at(keys)
     tonumber(string.match(memory, 'used_memory:(%d+)')), tonumber(string.match(memory, 'maxmemory:(%d+)')),
     string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
     id or '', applier, m[15] or '', tonumber(m[16] or 0), tonumber(m[17] or -1), tonumber(m[18] or 0),
-    m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or ''
+    m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or '', tonumber(m[22] or 0)
   }
 end
 
@@ -138,7 +138,8 @@ local function claim(keys, args)
   put_back(S.base)
   local d, most_bytes, bytes = S.base .. 'd', tonumber(args[4]), 0
   local marks = call('ZRANGE', d, 0, tonumber(args[3]) - 1, 'WITHSCORES')
-  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0, call('HINCRBY', S.meta, 'claim', 1), '', '' }, {}, {}
+  local number, stored = call('HINCRBY', S.meta, 'claim', 1), tonumber(call('HGET', S.meta, 'stored') or 0)
+  local out, flight, left = { 'OK', S.epoch, S.persisted, 0, S.stamp, 0, number, stored, '', '' }, {}, {}
   local boards_, rows = {}, false
   for i = 1, #marks, 2 do
     local kind, packed = sub(marks[i], 1, 1), state_of(S.base, marks[i])
@@ -164,14 +165,15 @@ local function claim(keys, args)
   out[6] = next_ and 1 or 0
   if S.log then
     local place, stamp = place_at(S.base, out[4])
-    if place then out[8], out[9] = place, stamp end
+    if place then out[9], out[10] = place, stamp end
   end
   return out
 end
 
 -- Holder, epoch, number of the claim, watermark (0: of a later call), then pairs of first sequence and mark. Once something
 -- was claimed again, by whomever, it may be in flight with the same first sequence in a later state: so who comes late, or
--- comes back to a lease that another had meanwhile, clears nothing.
+-- comes back to a lease that another had meanwhile, clears nothing. The number is in the store by now, and is kept: it goes back
+-- with a store that goes back, also one whose watermark stood still since.
 local function clear(keys, args)
   local S = opened(keys)
   if not S or S.epoch ~= tonumber(args[2]) then return FENCED end
@@ -182,6 +184,7 @@ local function clear(keys, args)
     if first and tonumber(first) == tonumber(args[i]) then gone[#gone + 1] = args[i + 1] end
   end
   call_many(gone, 'ZREM', S.base .. 'f')
+  call('HSET', S.meta, 'stored', args[3])
   local watermark = tonumber(args[4])
   if watermark > S.persisted then call('HSET', S.meta, 'persisted', watermark) end
   if S.log and watermark > 0 then
@@ -221,14 +224,14 @@ local function marks_of_board(base, marks, above, b)
   end
 end
 
--- Holder, above, cursor. The kept watermark is lowered at the end, so that a walk which was broken off is seen by the next
--- holder and done again; `marking` tells those who ask meanwhile what is really sure.
+-- Holder, above, cursor, number of the store's last claim. That and the kept watermark are lowered at the end, so that a walk
+-- which was broken off is seen by the next holder and done again; `marking` tells those who ask meanwhile what is really sure.
 local function mark_above(keys, args)
   local base, _, primary = here(keys)
   if not primary then return REPLICA end
   local meta, above, cursor = keys[1], tonumber(args[2]), args[3]
   if not holds(meta, args[1]) then return LEASE end
-  local m = call('HMGET', meta, 'persisted', 'marking')
+  local m = call('HMGET', meta, 'persisted', 'marking', 'stored')
   local marks, next_ = {}, nil
   if cursor == '' then
     call('HSET', meta, 'marking', math.min(above, tonumber(m[2] or LAST)))
@@ -257,7 +260,8 @@ local function mark_above(keys, args)
   end
   call_many(marks, 'ZADD', base .. 'd', 'LT')
   if not next_ then
-    call('HSET', meta, 'persisted', math.min(above, tonumber(m[1] or 0)))
+    local stored = math.min(tonumber(args[4]), tonumber(m[3] or 0))
+    call('HSET', meta, 'persisted', math.min(above, tonumber(m[1] or 0)), 'stored', stored)
     call('HDEL', meta, 'marking')
   end
   return { 'OK', next_ or '' }

@@ -256,30 +256,33 @@ local function open_log(base, meta, epoch, name, era, offset, stamp)
   if offset ~= '-1' then call('ZADD', base .. 'c', stamp, offset .. ':' .. (call('HGET', meta, 'bytes') or 0)) end
 end
 
--- Holder, replication id, epoch, stamp, persisted, deployment, shards, window; behind a log also its name, the era, the offset
--- that is applied ('': as it is here) and the stamp after it. A kept watermark that is above the store's is left, so that the
--- next claim sees that the store went back.
+-- Holder, replication id, epoch, stamp, persisted, deployment, shards, window, number of the store's last claim; behind a log
+-- also its name, the era, the offset that is applied ('': as it is here) and the stamp after it. A kept watermark or number that
+-- is above the store's is left, so that the next claim sees that the store went back; and claims go on above the store's, so
+-- that each is told from all before it, whatever this Redis lost.
 local function open(keys, args)
   local _, id, primary = here(keys)
   if not primary then return REPLICA end
   if not holds(keys[1], args[1]) then return LEASE end
   if id ~= args[2] then return FENCED end
-  local m = call('HMGET', keys[1], 'deployment', 'shards', 'window', 'stamp', 'persisted', 'marking', 'format')
+  local m = call('HMGET', keys[1], 'deployment', 'shards', 'window', 'stamp', 'persisted', 'marking', 'format', 'stored', 'claim')
   if m[1] and (m[1] ~= args[6] or m[2] ~= args[7] or m[3] ~= args[8]) then
     return { 'DEPLOYMENT', m[1], m[2], m[3] }
   end
   if m[7] and m[7] ~= FORMAT then return { 'FORMAT', m[7] } end
   local stamp = math.max(tonumber(args[4]), tonumber(m[4] or 0))
   local store, kept = tonumber(args[5]), tonumber(m[5] or 0)
-  if kept > store then
+  local number, stored = tonumber(args[9]), tonumber(m[8] or 0)
+  if kept > store or stored > number then
     call('HSET', keys[1], 'marking', math.min(store, tonumber(m[6] or LAST)))
   end
   call('HSET', keys[1], 'epoch', tonumber(args[3]), 'stamp', stamp, 'persisted', math.max(store, kept), 'deployment', args[6],
-    'shards', args[7], 'window', args[8], 'format', FORMAT)
-  if args[9] then
+    'shards', args[7], 'window', args[8], 'format', FORMAT, 'stored', math.max(number, stored),
+    'claim', math.max(number, tonumber(m[9] or 0)))
+  if args[10] then
     -- Behind a log stamps are given by it alone: what this Redis had, or where the store is in it.
     call('HSET', keys[1], 'stamp', call('HGET', keys[1], 'settled') or stamp)
-    open_log(sub(keys[1], 1, -2), keys[1], args[3], args[9], args[10], args[11], args[12])
+    open_log(sub(keys[1], 1, -2), keys[1], args[3], args[10], args[11], args[12], args[13])
   end
   call('HDEL', keys[1], 'settled')
   call('HSET', keys[1], 'fence', id)

@@ -11,6 +11,8 @@ use crate::order::columns;
 const FORMAT: u8 = 1;
 /// The format of a shard that joined a log: who knows no logs refuses it, rather than forget the place.
 const LOGGED: u8 = 2;
+/// The format of a shard that knows the number of its last bulk, and says whether it joined a log.
+const NUMBERED: u8 = 3;
 /// Above every byte of a name, and above the first of a column of the order.
 const LAST: u8 = 0xff;
 
@@ -127,7 +129,13 @@ pub(super) fn get_stored(id: &str, bytes: &[u8]) -> Result<(u16, StoredBoard), C
 }
 
 pub(super) fn put_shard(state: &ShardState) -> Vec<u8> {
-    let mut out = vec![if state.log.is_some() { LOGGED } else { FORMAT }];
+    let mut out = Vec::new();
+    if state.bulk > 0 {
+        out.push(NUMBERED);
+        put_u64(&mut out, state.bulk);
+    }
+    // Behind the number all is as it was before there were any.
+    out.push(if state.log.is_some() { LOGGED } else { FORMAT });
     put_u64(&mut out, u64::from(state.epoch));
     put_u64(&mut out, state.watermark);
     put_u64(&mut out, state.stamp.raw());
@@ -146,14 +154,19 @@ pub(super) fn put_shard(state: &ShardState) -> Vec<u8> {
 }
 
 pub(super) fn get_shard(bytes: &[u8]) -> Result<ShardState, Corrupt> {
-    let (format, mut reader) = known(bytes, LOGGED)?;
+    let (mut format, mut reader) = known(bytes, NUMBERED)?;
+    let mut bulk = 0;
+    if format == NUMBERED {
+        bulk = reader.u64()?;
+        (format, reader) = known(reader.rest(), LOGGED)?;
+    }
     let (epoch, watermark, stamp) = (reader.u32()?, reader.u64()?, get_stamp(&mut reader)?);
     let log = if format == LOGGED { Some(get_place(&mut reader)?) } else { None };
     let mut strays = Vec::new();
     while !reader.is_empty() {
         strays.push(Stray { epoch: reader.u32()?, above: reader.u64()? });
     }
-    Ok(ShardState { epoch, watermark, stamp, strays, log })
+    Ok(ShardState { epoch, watermark, bulk, stamp, strays, log })
 }
 
 fn get_place(reader: &mut Reader<'_>) -> Result<LogPlace, Corrupt> {
@@ -229,22 +242,28 @@ mod tests {
         }
     }
 
-    /// A shard in a folder that was made before there were logs, and one that joined a log.
+    /// A shard in a folder that was made before there were logs, one that joined a log, and both with bulks that have numbers.
     #[test]
-    fn shards_of_both_formats() {
+    fn shards_of_all_formats() {
         let before = [1, 3, 0x85, 1, 9, 2, 20];
         let stamp = Stamp::from_raw(9).unwrap();
         let strays = vec![Stray { epoch: 2, above: 20 }];
-        let mut state = ShardState { epoch: 3, watermark: 133, stamp, strays, log: None };
+        let mut state = ShardState { epoch: 3, watermark: 133, bulk: 0, stamp, strays, log: None };
         assert_eq!(put_shard(&state), before);
         assert_eq!(get_shard(&before), Ok(state.clone()));
         for offset in [None, Some(0), Some(u64::MAX)] {
-            state.log = Some(LogPlace { generation: 1, era: 3, offset, stamp });
-            let bytes = put_shard(&state);
-            assert_eq!(bytes[0], LOGGED);
-            assert_eq!(get_shard(&bytes), Ok(state.clone()));
+            for (bulk, format) in [(0, LOGGED), (7, NUMBERED), (u64::MAX, NUMBERED)] {
+                state.bulk = bulk;
+                state.log = Some(LogPlace { generation: 1, era: 3, offset, stamp });
+                let bytes = put_shard(&state);
+                assert_eq!(bytes[0], format);
+                assert_eq!(get_shard(&bytes), Ok(state.clone()));
+            }
         }
-        assert!(get_shard(&[LOGGED + 1, 3, 0, 0]).is_err(), "of the next format");
+        state.log = None;
+        assert_eq!(get_shard(&put_shard(&state)), Ok(state.clone()));
+        assert!(get_shard(&[NUMBERED + 1, 3, 0, 0]).is_err(), "of the next format");
+        assert!(get_shard(&[NUMBERED, NUMBERED, 0, 0, 0, 0]).is_err(), "a number before a number");
     }
 
     fn key() -> impl Strategy<Value = RecordKey> {

@@ -27,8 +27,8 @@ use redb::TableDefinition;
 use self::file::File;
 use super::{KEPT_FORMAT, OpenError, TableError, check_format};
 use crate::contract::{
-    Advanced, DeploymentInfo, From, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes, Written,
-    no_deployment,
+    Advanced, DeploymentInfo, From, Progress, ShardState, Store, StoreError, StoredBoard, StoredLog, Writes,
+    Written, no_deployment,
 };
 use crate::disk::{Disk, Folder};
 
@@ -127,13 +127,12 @@ impl Store for Kept {
         &self,
         shard: u16,
         epoch: u32,
-        expected: u64,
-        watermark: u64,
+        expected: Progress,
+        reached: Progress,
         stamp: Stamp,
         place: Option<(u64, Stamp)>,
     ) -> Result<Advanced, StoreError> {
-        self.blocking(move |file| writes::advance(file, shard, epoch, expected, watermark, stamp, place))
-            .await
+        self.blocking(move |file| writes::advance(file, shard, epoch, expected, reached, stamp, place)).await
     }
 
     async fn boards(&self, shard: Option<u16>) -> Result<Vec<StoredBoard>, StoreError> {

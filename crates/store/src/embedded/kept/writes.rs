@@ -7,7 +7,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::file::File;
 use super::{BOARDS, DEPLOYMENT, LOG, META, ORDER, POSITIONS, RECORDS, SHARDS, TableError, keys};
-use crate::contract::{Advanced, DeploymentInfo, ShardState, StoredLog, Writes, Written};
+use crate::contract::{Advanced, DeploymentInfo, Progress, ShardState, StoredLog, Writes, Written};
 
 /// The deployment, made as `wanted` if there is none.
 pub(super) fn deployment(file: &File, wanted: DeploymentInfo) -> Result<DeploymentInfo, TableError> {
@@ -62,7 +62,7 @@ pub(super) fn open_epoch(
     wanted: &ShardState,
 ) -> Result<bool, TableError> {
     change(file, shard, |state| {
-        let fits = state.epoch == from;
+        let fits = state.epoch == from && state.bulk >= wanted.bulk;
         if fits {
             state.clone_from(wanted);
         }
@@ -74,8 +74,8 @@ pub(super) fn advance(
     file: &File,
     shard: u16,
     epoch: u32,
-    expected: u64,
-    watermark: u64,
+    expected: Progress,
+    reached: Progress,
     stamp: Stamp,
     place: Option<(u64, Stamp)>,
 ) -> Result<Advanced, TableError> {
@@ -83,10 +83,11 @@ pub(super) fn advance(
         if state.epoch != epoch {
             return (false, Advanced::Fenced(state.clone()));
         }
-        if state.watermark < expected {
+        if state.is_behind(expected) {
             return (false, Advanced::WentBack(state.clone()));
         }
-        state.watermark = state.watermark.max(watermark);
+        state.watermark = state.watermark.max(reached.watermark);
+        state.bulk = state.bulk.max(reached.bulk);
         state.stamp = state.stamp.max(stamp);
         if let (Some(log), Some(place)) = (&mut state.log, place) {
             log.advance(place);
