@@ -7,6 +7,9 @@ use super::event::Scores;
 /// Sums of a half that are followed before giving up: about 3 MB.
 const MOST: usize = 1 << 16;
 
+/// Amounts without a mark of their own, all of whose sums are tried.
+const FEW: usize = 12;
+
 /// Score and subscore. Wide, since what is added up may be more than a score may hold.
 pub(super) type Sum = (i128, i128);
 
@@ -19,12 +22,16 @@ pub(super) fn minus(a: Sum, b: Sum) -> Sum {
 }
 
 /// Whether some of the amounts, each at most once, and so many if a count is given, add up to `target`. `None`: too many
-/// ways to tell. At once if the subscores are powers of two, all different.
+/// ways to tell. At once if the subscores are powers of two, all different but for a few (an id that was used for two bodies).
 pub(super) fn reachable(amounts: &[Sum], count: Option<i128>, target: Sum) -> Option<bool> {
-    if told_apart(amounts) {
-        let chosen = || amounts.iter().filter(|one| target.1 > 0 && target.1 & one.1 != 0);
-        let sum = chosen().fold((0, 0), |sum: Sum, one| (sum.0 + one.0, sum.1 + one.1));
-        return Some(sum == target && count.is_none_or(|count| count == chosen().count() as i128));
+    let (marked, others) = told_apart(amounts);
+    if others.len() <= FEW {
+        return Some(sums_of(&others)?.iter().any(|(counted, sum)| {
+            let (count, target) = (count.map(|count| count - counted), minus(target, *sum));
+            let chosen = || marked.iter().filter(|one| target.1 > 0 && target.1 & one.1 != 0);
+            let sum = chosen().fold((0, 0), |sum: Sum, one| (sum.0 + one.0, sum.1 + one.1));
+            sum == target && count.is_none_or(|count| count == chosen().count() as i128)
+        }));
     }
     // Two halves, each with all its sums, tell as much as twice as many amounts in one set of the square of the size.
     let (left, right) = amounts.split_at(amounts.len() / 2);
@@ -55,11 +62,12 @@ fn sums_of(amounts: &[Sum]) -> Option<HashSet<(i128, Sum)>> {
     Some(sums)
 }
 
-fn told_apart(amounts: &[Sum]) -> bool {
+/// Those whose mark no one before has, and the others.
+fn told_apart(amounts: &[Sum]) -> (Vec<Sum>, Vec<Sum>) {
     let mut seen = 0i128;
-    amounts.iter().all(|(_, mark)| {
+    amounts.iter().partition(|(_, mark)| {
         let new = *mark > 0 && mark.count_ones() == 1 && seen & mark == 0;
-        seen |= mark;
+        seen |= if new { *mark } else { 0 };
         new
     })
 }
@@ -74,6 +82,11 @@ mod tests {
         assert_eq!(reachable(&marked, Some(2), (3, 0b1010)), Some(false));
         assert_eq!(reachable(&marked, Some(2), (4, 0b1010)), Some(true));
         assert_eq!(reachable(&marked, Some(3), (4, 0b1010)), Some(false));
+        // One of them twice, with another score.
+        let twice: Vec<Sum> = marked.iter().copied().chain([(100, 2)]).collect();
+        assert_eq!(reachable(&twice, Some(2), (103, 0b1010)), Some(true));
+        assert_eq!(reachable(&twice, Some(2), (104, 0b1010)), Some(false));
+        assert_eq!(reachable(&twice, None, (101, 0b100)), Some(true), "both of them");
         let plain: Vec<Sum> = vec![(5, 0), (5, 1), (-3, 0)];
         assert_eq!(reachable(&plain, Some(2), (10, 1)), Some(true));
         assert_eq!(reachable(&plain, Some(2), (10, 0)), Some(false));
