@@ -40,10 +40,11 @@ deny: ## licences, sources and bans of what we depend on
 fuzz: ## looks for bytes that do harm to whatever reads any: MINUTES=10 for each target, or TARGET=entry alone
 	@MINUTES="$(MINUTES)" TARGET="$(TARGET)" scripts/fuzz.sh
 
-bench: release ## durable submissions, bulks and reads, beside Redis in the same run; then 5,000 subscribers
+bench: release ## durable submissions, bulks and reads, beside Redis in the same run; then ten million players beside ten thousand (3 GiB); then 5,000 subscribers
 	@scripts/tools.sh bench
 	$(CARGO) build --release --locked -p hiscore-api --example subscribers --example echo
 	python3 bench/run.py
+	python3 bench/scale.py --players 10000000
 	python3 bench/subscribers.py
 
 bench-log: release ## submissions through Kafka, beside Kafka's own producer tool on the same broker in the same run
