@@ -31,7 +31,7 @@ pub(crate) fn settle(field: &Field, schedule: &Schedule, events: &mut Vec<Event>
         window: WINDOW,
         // A failover may lose what was acknowledged below what is safe, and be merged with what was not lost.
         monotonic: field.profile == Profile::Embedded,
-        counts: !matches!(field.profile, Profile::Direct | Profile::DirectCluster),
+        one_history: !matches!(field.profile, Profile::Direct | Profile::DirectCluster),
     };
     let deadline = Instant::now() + SETTLED.mul_f64(factor);
     loop {

@@ -15,6 +15,16 @@ pub enum Mistake {
     NoWindow,
     /// That the store went back is told by its watermark alone, which may have stood still.
     WatermarkAlone,
+    /// Nobody notes up to where seasons left Redis.
+    PrunedUnseen,
+    /// A season that came from the store is not noted as one that the log opened.
+    SeasonUnnoted,
+    /// What a broken-off reconcile left in Redis stays.
+    LeftOver,
+    /// How far the store is that a Redis is filled from is not noted before.
+    LoadUnnoted,
+    /// What was begun in one Redis, when the store went back, is gone on with in another.
+    WalksOn,
     /// The log says that it has an entry, and now and then it has not.
     AckedAndForgotten,
     /// A reader of the log now and then leaves out what it has read.
@@ -29,13 +39,18 @@ pub enum Mistake {
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::NoGuard,
         Self::NoEpoch,
         Self::PurgeBeforeSave,
         Self::NoFence,
         Self::NoWindow,
         Self::WatermarkAlone,
+        Self::PrunedUnseen,
+        Self::SeasonUnnoted,
+        Self::LeftOver,
+        Self::LoadUnnoted,
+        Self::WalksOn,
         Self::AckedAndForgotten,
         Self::SkippedBatch,
         Self::NoRewind,
@@ -57,6 +72,19 @@ impl Mistake {
                 "return NEW",
             ),
             Self::WatermarkAlone => ("call('HSET', S.meta, 'stored', args[3])", ""),
+            Self::PrunedUnseen => ("'pruned_to', '0', 'pruned', pruned)", "'pruned_to', '0')"),
+            Self::SeasonUnnoted => (
+                "not opening_of(base, b.id, b.version) then keep_opening(base, b) end",
+                "false then return end",
+            ),
+            Self::LeftOver => (
+                "local boards_, seasons = call('HKEYS', base .. 'b'), call('ZRANGE', base .. 'n', 0, -1)",
+                "local boards_, seasons = {}, {} if boards_ then return { 'OK' } end",
+            ),
+            Self::LoadUnnoted => {
+                ("call('HSET', keys[1], 'persisted', upto, 'stored', number, 'loading', 1)", "")
+            }
+            Self::WalksOn => ("if cursor ~= '' and m[4] ~= id then return FENCED end", ""),
             Self::NoRewind => {
                 ("if tonumber(args[2]) > S.applied then return { 'BEHIND', S.applied } end", "")
             }

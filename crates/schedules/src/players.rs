@@ -42,6 +42,8 @@ pub(crate) struct Habits {
     pub(crate) persisted: u64,
     /// One request in so many opens a board's next season; 0: none.
     pub(crate) resets: u64,
+    /// The last season that anybody opens.
+    pub(crate) seasons: u32,
 }
 
 /// What all of them share.
@@ -125,13 +127,13 @@ impl Field {
 
     /// Plays until told to stop.
     pub(crate) async fn play(self, client: u64, chance: Chance, habits: Habits) {
-        let Habits { pause, persisted, resets } = habits;
+        let Habits { pause, persisted, resets, seasons } = habits;
         while !self.stop.load(Ordering::Relaxed) {
             sleep(chance.ms(pause.0, pause.1)).await;
             let at = usize::try_from(chance.below(BOARDS.len() as u64)).unwrap_or(0);
             let (board, operator, _) = BOARDS[at];
             if chance.one_in(resets) {
-                self.reset(&chance, client, board).await;
+                self.reset(&chance, client, board, seasons).await;
                 continue;
             }
             let number = chance.below(PLAYERS);
@@ -209,8 +211,11 @@ impl Field {
     }
 
     /// Opens the season after the last that anybody was told of.
-    async fn reset(&self, chance: &Chance, client: u64, board: &str) {
+    async fn reset(&self, chance: &Chance, client: u64, board: &str, last: u32) {
         let from = self.seasons.lock().get(board).copied().unwrap_or(1);
+        if from >= last {
+            return;
+        }
         let op = self.ops.fetch_add(1, Ordering::Relaxed);
         let call = Call::Reset { board: board.to_owned(), from };
         self.tell(Event::Invoke { op, client, call });

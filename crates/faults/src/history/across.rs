@@ -1,5 +1,5 @@
-//! What must hold among the seasons of a board: a submission counts in one of them, and whether it was before or after a reset that
-//! was under way at the same time is known of few.
+//! What must hold among the seasons of a board: a submission counts in one of them (but for those of which a merge of two histories
+//! may show it in two), and whether it was before or after a reset that was under way at the same time is known of few.
 
 use super::event::{Operator, Scores, Shown};
 use super::judge::Case;
@@ -33,7 +33,7 @@ pub(super) fn judge(
             let must = || case.all.iter().filter(|(_, fate)| *fate == Fate::Must).map(|(one, _)| *one);
             let mut lost = must().filter(|one| {
                 !found.iter().any(|(version, shown)| {
-                    seasons.of(one).contains(version) && may_be_in(case, operator, one, shown)
+                    seasons.of(case.promises, one).contains(version) && may_be_in(case, operator, one, shown)
                 })
             });
             lost.next().and_then(|one| case.lost(one))

@@ -15,7 +15,7 @@ const ASKED: usize = 64;
 
 /// One player's final record, with what was submitted.
 pub(super) struct Case<'a> {
-    promises: &'a Promises,
+    pub(super) promises: &'a Promises,
     pub(super) whose: Whose,
     pub(super) all: Vec<(&'a Submission, Fate)>,
 }
@@ -52,7 +52,7 @@ pub(super) fn all(promises: &Promises, submissions: &Submissions, tiers: &Tiers,
         for name in names {
             let player = player_of(board, name);
             let deletions = player.deletions(seasons, version);
-            let fate = |one| (one, deletions.fate(one, seasons, version));
+            let fate = |one| (one, deletions.fate(promises, one, seasons, version));
             let case = Case {
                 promises,
                 whose: Whose { board: board.to_owned(), version, player: name.to_owned() },
@@ -84,10 +84,13 @@ pub(super) fn all(promises: &Promises, submissions: &Submissions, tiers: &Tiers,
                 Some(_) if stays && one.is_safe() => Fate::Must,
                 Some(_) => Fate::May,
             };
+            // What may stand in two seasons, once more.
+            let may_twice = player.submissions.iter().filter(|one| one.may_stand_twice(promises));
+            let besides = may_twice.map(|one| (one, Fate::May));
             let case = Case {
                 promises,
                 whose: Whose { board: board.to_owned(), version: *last, player: name.to_owned() },
-                all: player.submissions.iter().map(|one| (one, fate(one))).collect(),
+                all: player.submissions.iter().map(|one| (one, fate(one))).chain(besides).collect(),
             };
             let shown = |(version, rows): &(u32, &Rows)| Some((*version, rows.get(name).copied()?));
             let found: Vec<(u32, Shown)> = by_season.iter().filter_map(shown).collect();
@@ -134,7 +137,7 @@ impl<'a> Case<'a> {
     pub(super) fn count(&self, found: u64, any: u64) -> Option<Violation> {
         let must = self.with(Fate::Must).count() as u64;
         let most = must + self.with(Fate::May).count() as u64;
-        let least = if self.promises.counts { must.max(any) } else { any };
+        let least = if self.promises.one_history { must.max(any) } else { any };
         let whose = self.whose.clone();
         (found < least || found > most).then_some(Violation::Miscounted { whose, found, least, most })
     }
@@ -178,7 +181,7 @@ impl<'a> Case<'a> {
         // Counting them makes it surer; but where two histories were merged it is the larger count that stands.
         let count = i128::from(num_score) - known;
         let fits =
-            |more: i128, rest: Sum| reachable(&may, self.promises.counts.then_some(count + more), rest);
+            |more: i128, rest: Sum| reachable(&may, self.promises.one_history.then_some(count + more), rest);
         match fits(0, sum) {
             Some(true) => return None,
             Some(false) => {}

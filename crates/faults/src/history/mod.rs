@@ -43,14 +43,17 @@ pub struct Promises {
     pub window: usize,
     /// Whether a client never reads an older state after a newer one: not where ranks may lose their tail.
     pub monotonic: bool,
-    /// Whether `numScore` says exactly what was counted on `BEST` and `SET` boards: not where two histories were merged.
-    pub counts: bool,
+    /// Whether there is one history of everything: not where a primary that was cut off takes submissions, and what it took is
+    /// merged with what another took meanwhile. Then `numScore` is not exact on `BEST` and `SET` boards, and a submission that was
+    /// sent again since an answer was lost may stand once in each of two seasons; and one whose answer was lost, or below what is
+    /// safe, may count in a season that was over elsewhere.
+    pub one_history: bool,
 }
 
 impl Default for Promises {
     /// Those of one process: everything.
     fn default() -> Self {
-        Self { safe: Level::Persisted, window: 32, monotonic: true, counts: true }
+        Self { safe: Level::Persisted, window: 32, monotonic: true, one_history: true }
     }
 }
 

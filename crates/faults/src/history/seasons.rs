@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
+use super::Promises;
 use super::submissions::{End, Submission, Try};
 use super::violation::Violation;
 use crate::history::event::Outcome;
@@ -47,12 +48,13 @@ impl Seasons {
         least.unwrap_or(most)..=most
     }
 
-    /// Those in which a submission may count.
-    pub(super) fn of(&self, submission: &Submission) -> RangeInclusive<u32> {
+    /// Those in which a submission may count: also one that was over, where a primary that was cut off may not have known that.
+    pub(super) fn of(&self, promises: &Promises, submission: &Submission) -> RangeInclusive<u32> {
         if let Some(version) = submission.version() {
             return version..=version;
         }
-        self.between(submission.invoked().unwrap_or_default(), submission.applied_by())
+        let of = self.between(submission.invoked().unwrap_or_default(), submission.applied_by());
+        if promises.one_history || !submission.was_answered_unsafely() { of } else { 1..=*of.end() }
     }
 
     /// What must be among the finals of this board, and what must not.

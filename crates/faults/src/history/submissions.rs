@@ -107,6 +107,18 @@ impl Submission {
         acked(true).min().or_else(|| acked(false).max().filter(|_| !open))
     }
 
+    /// Whether there is a try that may have been applied by somebody who was cut off: its answer was lost, or below what is safe.
+    pub(super) fn was_answered_unsafely(&self) -> bool {
+        self.tries.iter().any(|one| matches!(one.end, End::Unknown | End::Ok { safe: false, .. }))
+    }
+
+    /// Whether it may stand in another season besides that in which it counts, where histories are merged: it was sent more than
+    /// once, and one of the tries may have reached a primary that was cut off, where another season was open.
+    pub(super) fn may_stand_twice(&self, promises: &Promises) -> bool {
+        let tries = self.tries.iter().filter(|one| one.is_live()).count();
+        !promises.one_history && tries > 1 && self.was_answered_unsafely()
+    }
+
     pub(super) fn is_safe(&self) -> bool {
         self.tries.iter().any(|one| matches!(one.end, End::Ok { safe: true, .. }))
     }
@@ -154,11 +166,22 @@ impl Player {
 }
 
 impl Deletions {
-    pub(super) fn fate(self, submission: &Submission, seasons: &Seasons, version: u32) -> Fate {
+    pub(super) fn fate(
+        self,
+        promises: &Promises,
+        submission: &Submission,
+        seasons: &Seasons,
+        version: u32,
+    ) -> Fate {
         let Some(invoked) = submission.invoked() else { return Fate::Never(None) };
-        let of = seasons.of(submission);
+        let of = seasons.of(promises, submission);
         if !of.contains(&version) {
-            return Fate::Never(None);
+            let may_be = || seasons.between(invoked, submission.applied_by()).end() >= &version;
+            return if submission.may_stand_twice(promises) && may_be() {
+                Fate::May
+            } else {
+                Fate::Never(None)
+            };
         }
         if let Some((deleted, op)) = self.sure
             && submission.applied_by().is_some_and(|applied| applied < deleted)

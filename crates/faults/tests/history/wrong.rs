@@ -344,6 +344,65 @@ fn a_submission_while_the_season_is_reset() {
 }
 
 #[test]
+fn a_submission_stands_in_two_seasons() {
+    // Sent, no answer, a reset, and sent again: to another primary, where there was no reset.
+    let play = |operator, first: Event, surely: bool| {
+        let told = |op, version| Event::Ok {
+            op,
+            level: Some(Level::Persisted),
+            outcome: Some(Outcome::Improved),
+            version: Some(version),
+            shown: None,
+        };
+        let reset = Call::Reset { board: "b".into(), from: 1 };
+        let history = on(operator).with(Event::Invoke { op: 2, client: 1, call: reset });
+        let history = history.sent(1, 5, 1, Some("id"));
+        let history = if surely { history.with(told(2, 2)) } else { history.with(Event::Unknown { op: 2 }) };
+        let history = history.with(first).sent(3, 5, 1, Some("id")).with(told(3, 1));
+        let five = vec![row("p", 1, 5, 1, 1)];
+        (1..3).fold(history, |history, version| {
+            let (tier, board, rows) = ("store".into(), "b".into(), five.clone());
+            history.with(Event::Final { tier, board, version, rows })
+        })
+    };
+    let merged = |history: History| {
+        let promises = Promises { one_history: false, ..Promises::default() };
+        check(&promises, &history.0).violations
+    };
+    let lost = || Event::Unknown { op: 1 };
+    for operator in [Operator::Best, Operator::Set, Operator::Increment] {
+        assert_ne!(play(operator, lost(), false).found(), [], "there is one history");
+        assert_eq!(merged(play(operator, lost(), false)), []);
+        // No answer was lost; or the season was surely there when it was sent again.
+        assert_ne!(merged(play(operator, Event::Failed { op: 1 }, false)), []);
+        assert_ne!(merged(play(operator, lost(), true)), []);
+        // Taken by a primary that did not know yet that the season was over.
+        let late = || {
+            let ok = |op, version, outcome| Event::Ok {
+                op,
+                level: Some(Level::Persisted),
+                outcome: Some(outcome),
+                version: Some(version),
+                shown: None,
+            };
+            let reset = Call::Reset { board: "b".into(), from: 1 };
+            let history = on(operator).with(Event::Invoke { op: 2, client: 1, call: reset });
+            let history = history.with(ok(2, 2, Outcome::Improved)).sent(1, 5, 1, Some("id")).with(lost());
+            let history = history.sent(3, 5, 1, Some("id")).with(ok(3, 2, Outcome::Duplicate));
+            let ends =
+                |version, rows| Event::Final { tier: "store".into(), board: "b".into(), version, rows };
+            history.with(ends(1, vec![row("p", 1, 5, 1, 1)])).with(ends(2, Vec::new()))
+        };
+        assert_eq!(merged(late()), []);
+        assert_ne!(late().found(), [], "there is one history");
+        // Once in each, and no more.
+        let three = [row("p", 1, 10, 2, 2)];
+        let history = on(operator).acked(1, 5, 1).in_the_end("store", three.to_vec());
+        assert_ne!(merged(history), []);
+    }
+}
+
+#[test]
 fn what_was_deleted_in_one_season() {
     let reset = |history: History, op, from: u32| {
         let call = Call::Reset { board: "b".into(), from };

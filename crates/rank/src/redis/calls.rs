@@ -221,6 +221,11 @@ pub struct Look {
     pub persisted: u64,
     /// The number of the last claim that the store confirmed; like `persisted` it stays while the store gets all again.
     pub stored: u64,
+    /// The last sequence of the seasons that left Redis since they were in the store; 0: none did. A store that went back to below
+    /// it lacks some of what they had, and so does Redis.
+    pub pruned: u64,
+    /// It was being filled from a store that was as far as `persisted` and `stored` say, and that was broken off.
+    pub loading: bool,
     /// Records and boards that are dirty.
     pub dirty: u64,
     /// Records and boards that are in flight.

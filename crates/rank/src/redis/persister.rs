@@ -266,13 +266,15 @@ pub(super) fn take_look(value: Value, shard: u16) -> Result<(Look, String), Call
     let replication = fields.text()?;
     let applier = Some(fields.text()?).filter(|applier| !applier.is_empty());
     let log = take_log(&mut fields)?;
-    let stored = fields.number()?;
+    let (stored, pruned, loading) = (fields.number()?, fields.number()?, fields.signed()? == 1);
     let look = Look {
         open,
         epoch,
         sequence,
         persisted,
         stored,
+        pruned,
+        loading,
         dirty,
         in_flight,
         oldest,

@@ -1,7 +1,7 @@
 //! The reconcile's side: what brings a shard into service that was not looked after under the present Redis.
 //!
 //! The way through: [`RedisRanks::survey`] puts the fence down, [`RedisRanks::boards_raw`] and [`RedisRanks::peek`] tell what
-//! is there, [`RedisRanks::install`] puts in what the store knows better, [`RedisRanks::open`] lifts the fence. All of it needs
+//! is there, [`RedisRanks::loads`] notes how far the store is, [`RedisRanks::install`] puts in what the store knows better, [`RedisRanks::open`] lifts the fence. All of it needs
 //! the lease, and what writes is refused by any other Redis than the one that was surveyed.
 
 use std::collections::BTreeMap;
@@ -83,6 +83,22 @@ impl RedisRanks {
         }
     }
 
+    /// Notes how far the store is, before anything of it is put in: its watermark, and the number of its last claim. If the
+    /// reconcile is broken off and the store goes back before the next, that is seen as if the shard had been open.
+    pub async fn loads(
+        &self,
+        shard: u16,
+        holder: &str,
+        replication: &str,
+        persisted: u64,
+        stored: u64,
+    ) -> Result<(), CallError> {
+        let put = |command: &mut Cmd| {
+            command.arg(holder).arg(replication).arg(persisted).arg(stored);
+        };
+        self.ask("loads", shard, put).await.map(drop)
+    }
+
     /// Puts in boards (each with whether the store lacks it), then rows. Rows of unknown boards are refused, as
     /// [`CallError::Invalid`]. Of a season older than the kept ones (see [`KEPT_SEASONS`]) only the window is kept, for
     /// players of whom nothing newer is here; a dirty row of such a season stays until it is in the store.
@@ -135,6 +151,15 @@ impl RedisRanks {
                 more => lifted += more,
             }
         }
+    }
+
+    /// Forgets all of the shard, if this is still the Redis that was surveyed, as if that had been emptied: for a shard whose log
+    /// has what neither Redis nor the store have. Survey it again afterwards.
+    pub async fn forget(&self, shard: u16, holder: &str, replication: &str) -> Result<(), CallError> {
+        let put = |command: &mut Cmd| {
+            command.arg(holder).arg(replication);
+        };
+        self.ask("forget", shard, put).await.map(drop)
     }
 
     /// Lifts the fence, if this is still the Redis that was surveyed. What is kept of the store and above what that has (the

@@ -233,6 +233,20 @@ fn a_store_that_went_back_gets_everything_again() {
         assert_eq!((tier.look().persisted, tier.look().stored), (before.persisted, before.stored));
     }
     assert!(steps > 3, "in steps");
+
+    // Another Redis was promoted in between, which may lack what the first steps marked.
+    let half = tier.wait(tier.ranks.mark_above(0, ME, above, stored, None)).unwrap();
+    assert_eq!(redis.command(&["DEBUG", "CHANGE-REPL-ID"]), "OK");
+    let fenced = tier.wait(tier.ranks.mark_above(0, ME, above, stored, half)).unwrap_err();
+    assert_eq!(fenced, CallError::Fenced { shard: 0 });
+    let mut cursor = tier.wait(tier.ranks.mark_above(0, ME, above, stored, None)).unwrap();
+    while cursor.is_some() {
+        cursor = tier.wait(tier.ranks.mark_above(0, ME, above, stored, cursor)).unwrap();
+    }
+    let replication = tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap().replication;
+    let (deployment, stamp) = (tier.deployment(), Stamp::ZERO);
+    let opening = Opening { replication, epoch: 1, stamp, persisted: above, stored, deployment, log: None };
+    tier.wait(tier.ranks.open(0, ME, opening)).unwrap();
     let look = tier.look();
     assert_eq!((look.dirty, look.persisted, look.oldest), (3000, above, Some(above + 1)));
     assert_eq!(look.stored, stored);
@@ -277,6 +291,13 @@ fn a_store_that_went_back_under_a_watermark_that_stood_still_is_told_by_numbers(
     assert_eq!(persisted(&tier, &b), [Persisted::NotYet], "not before it is written again");
     assert_eq!(tier.look().stored, second.number, "the next claim shows it");
     assert_eq!(claim().stored, second.number);
+    // A reconcile that read more of the store was broken off, and the store is not there any more.
+    let replication = tier.wait(tier.ranks.survey(0, ME, LONG)).unwrap().replication;
+    tier.wait(tier.ranks.loads(0, ME, &replication, 0, 500)).unwrap();
+    assert!(tier.look().loading && tier.look().stored == 500);
+    reopen(second.number);
+    assert!(!tier.look().loading && tier.look().stored == 500);
+    assert_eq!(persisted(&tier, &b), [Persisted::NotYet]);
     // What it has of another Redis: claims go on above that.
     reopen(1000);
     let last = claim();

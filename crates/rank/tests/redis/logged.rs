@@ -39,6 +39,12 @@ enum Step {
     Back,
     /// Nothing is left.
     Empty,
+    /// Redis forgets it.
+    Forget,
+    /// A copy of the store is made.
+    Copy,
+    /// The last copy is the store now.
+    Restore,
 }
 
 fn appended() -> impl Strategy<Value = Appended> {
@@ -61,6 +67,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Save),
         2 => Just(Step::Back),
         1 => Just(Step::Empty),
+        1 => Just(Step::Forget),
+        2 => Just(Step::Copy),
+        2 => Just(Step::Restore),
     ]
 }
 
@@ -139,6 +148,9 @@ fn play(redis: &Redis, log: &[Appended], steps: &[Step]) {
             Step::Save => subject.save(),
             Step::Back => subject.go_back(),
             Step::Empty => subject.empty(),
+            Step::Forget => subject.forget(),
+            Step::Copy => subject.copy(),
+            Step::Restore => subject.restore(),
         }
     }
     subject.finish();
@@ -195,7 +207,7 @@ fn same(first: &Subject, subject: &Subject, model: &Model) {
 fn whatever_way_a_log_is_applied_it_ends_in_the_same_state() {
     let Some(redis) = server() else { return };
     let histories = (vec(appended(), 1..20), vec(step(), 1..30));
-    let outcome = TestRunner::new(Config::with_cases(60)).run(&histories, |(log, steps)| {
+    let outcome = TestRunner::new(Config::with_cases(200)).run(&histories, |(log, steps)| {
         play(&redis, &log, &steps);
         redis.command(&["FLUSHALL"]);
         Ok(())

@@ -14,6 +14,10 @@ use super::support::{LONG, ME, Tier};
 pub(crate) const LOG: &str = "1:1e57";
 /// Of all positions that come from it.
 const ERA: u32 = 1;
+/// The keys of a shard that are neither its meta nor verdicts that somebody waits for, in one line.
+const KEYS_LEFT: &str = "local left = {} for _, k in ipairs(redis.call('KEYS', ARGV[1])) do \
+    if not string.find(k, ':m$') and not string.find(k, ':v:') then left[#left + 1] = k end end \
+    return table.concat(left, ' ')";
 
 /// How far what was claimed came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,11 +31,12 @@ pub(crate) enum Carried {
 }
 
 /// What the store has.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Stored {
     pub(crate) rows: BTreeMap<RecordKey, Record>,
     pub(crate) boards: BTreeMap<LeaderboardId, BoardState>,
     watermark: u64,
+    bulk: u64,
     place: (Option<u64>, Stamp),
     epoch: u32,
 }
@@ -44,6 +49,7 @@ pub(crate) struct Subject<'a> {
     prefix: String,
     log: &'a [LoggedEntry],
     saved: bool,
+    copy: Option<Stored>,
 }
 
 /// A batch of our log.
@@ -55,7 +61,8 @@ impl<'a> Subject<'a> {
     /// A shard that has just joined the log.
     pub(crate) fn start(redis: &'a Redis, options: Options, log: &'a [LoggedEntry]) -> Self {
         let (prefix, tier) = (options.prefix.clone(), Tier::closed(options));
-        let mut subject = Self { tier, store: Stored::default(), redis, prefix, log, saved: false };
+        let mut subject =
+            Self { tier, store: Stored::default(), redis, prefix, log, saved: false, copy: None };
         subject.tier.patiently(|| subject.tier.ranks.survey(0, ME, LONG));
         subject.reconcile();
         subject
@@ -115,6 +122,7 @@ impl<'a> Subject<'a> {
         }
         if carried >= Carried::Advanced {
             store.watermark = store.watermark.max(claim.watermark);
+            store.bulk = claim.number;
             if let Some((offset, stamp)) = claim.place {
                 store.place = store.place.max((Some(offset), stamp));
             }
@@ -142,12 +150,62 @@ impl<'a> Subject<'a> {
             self.each("redis.call('DEL', k)", "");
             self.each("redis.call('COPY', k, string.sub(k, 7))", "saved:");
             self.reconcile();
+            self.mend(false);
         }
     }
 
     /// Takes everything away.
     pub(crate) fn empty(&mut self) {
         self.each("redis.call('DEL', k)", "");
+        self.reconcile();
+    }
+
+    /// Makes a copy of the store.
+    pub(crate) fn copy(&mut self) {
+        self.copy = Some(self.store.clone());
+    }
+
+    /// Puts the store's last copy in its place, and does what a persister then does.
+    pub(crate) fn restore(&mut self) {
+        let Some(copy) = self.copy.clone() else { return };
+        let is_older = copy.epoch < self.store.epoch;
+        // The persister lifts the epoch again.
+        self.store = Stored { epoch: self.store.epoch, ..copy };
+        self.mend(is_older);
+    }
+
+    /// Gives the store what it lacks, if it went back: it is of an older epoch, or Redis knows of more.
+    fn mend(&mut self, is_older: bool) {
+        let look = self.tier.look();
+        if !is_older && look.persisted <= self.store.watermark && look.stored <= self.store.bulk {
+            return;
+        }
+        if look.pruned > self.store.watermark {
+            return self.forget();
+        }
+        let mut cursor = None;
+        loop {
+            let marked = self.tier.ranks.mark_above(0, ME, self.store.watermark, self.store.bulk, cursor);
+            cursor = self.tier.wait(marked).unwrap();
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+
+    /// As a persister does whose store lacks what left Redis.
+    pub(crate) fn forget(&mut self) {
+        let ranks = &self.tier.ranks;
+        let survey = self.tier.wait(ranks.survey(0, ME, LONG)).unwrap();
+        self.tier.wait(ranks.forget(0, ME, &survey.replication)).unwrap();
+        // Nothing but who looks after it, who waits for it, and numbers that only grow.
+        let pattern = format!("{{{}:0}}:*", self.prefix);
+        let keys = self.redis.command(&["EVAL", KEYS_LEFT, "0", &pattern]);
+        assert_eq!(keys, "", "these are left");
+        let look = self.tier.look();
+        let rest = (look.open, look.sequence, look.persisted, look.stored, look.pruned, look.log);
+        assert_eq!(rest, (false, 0, 0, 0, 0, None));
+        assert_eq!((look.epoch, look.holder.as_deref()), (survey.look.epoch, Some(ME)));
         self.reconcile();
     }
 
@@ -174,7 +232,7 @@ impl<'a> Subject<'a> {
             epoch: self.store.epoch,
             stamp: self.store.place.1,
             persisted: self.store.watermark,
-            stored: 0,
+            stored: self.store.bulk,
             deployment: self.tier.deployment(),
             log: Some(OpenLog {
                 name: LOG.to_owned(),
@@ -193,6 +251,7 @@ impl<'a> Subject<'a> {
             let there = here.iter().find(|there| there.id == board.id);
             there.is_none_or(|there| there.position < board.position)
         };
+        self.tier.wait(ranks.loads(0, ME, replication, self.store.watermark, self.store.bulk)).unwrap();
         let boards = self.store.boards.values().filter(|board| is_later(board));
         let boards: Vec<_> = boards.map(|board| (board.clone(), false)).collect();
         self.tier.wait(ranks.install(0, ME, replication, &[], &boards)).unwrap();

@@ -123,7 +123,12 @@ impl Plan {
             shards: 1 + u16::try_from(chance.below(2)).unwrap_or(0),
             rows: 1 + usize::try_from(chance.below(8)).unwrap_or(0),
             clients: 2 + chance.below(3) + if is_logged { chance.below(3) } else { 0 },
-            habits: Habits { pause: (5, 40 + chance.below(150)), persisted: 2 + chance.below(6), resets: 0 },
+            habits: Habits {
+                pause: (5, 40 + chance.below(150)),
+                persisted: 2 + chance.below(6),
+                resets: 0,
+                seasons: u32::MAX,
+            },
             lag: 20 + chance.below(400),
             redis_noise: if quiet {
                 RedisNoise { usual_ms, ..RedisNoise::default() }
@@ -158,6 +163,10 @@ impl Plan {
         };
         if chance.one_in(2) {
             plan.habits.resets = 10 + chance.below(60);
+        }
+        if !is_logged && plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::Restore(_))) {
+            // A third season lets the first leave Redis; then a copy from before is without it, and nobody else has it.
+            plan.habits.seasons = hiscore_rank::redis::KEPT_SEASONS;
         }
         plan
     }

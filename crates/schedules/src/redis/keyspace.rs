@@ -192,6 +192,10 @@ impl Keyspace {
                 hash.insert(field.clone(), value.to_string().into_bytes());
                 Reply::Int(value)
             }
+            ("HGETALL", []) => {
+                Reply::Array(hash.iter().flat_map(|(field, value)| [bulk(field), bulk(value)]).collect())
+            }
+            ("HKEYS", []) => Reply::Array(hash.keys().map(|field| bulk(field)).collect()),
             // All at once, as of a small hash.
             ("HSCAN", [_cursor, ..]) => {
                 let pairs = hash.iter().flat_map(|(field, value)| [bulk(field), bulk(value)]).collect();

@@ -295,8 +295,7 @@ impl Schedule {
                 window: crate::process::WINDOW,
                 // Answers do not show records here, so there is nothing to be monotonic.
                 monotonic: false,
-                // The `numScore` of a record that was merged of two histories is the larger one.
-                counts: !merges,
+                one_history: !merges,
             };
             let report = check(&promises, &events);
             wrong.extend(report.violations.iter().map(ToString::to_string));

@@ -14,6 +14,7 @@ pub mod trim;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hiscore_log::LogError;
 use hiscore_rank::redis::{CallError, Deployment, RedisRanks};
 use hiscore_store::Store;
 use hiscore_store::contract::StoreError;
@@ -89,6 +90,9 @@ pub enum StepError {
         /// What the store has.
         store: String,
     },
+    /// The log, which is asked how far it reaches back.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// It is not known yet which log the deployment has.
     #[error("waiting for the log: {0}")]
     LogUnknown(String),

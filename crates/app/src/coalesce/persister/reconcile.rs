@@ -9,13 +9,16 @@
 //! Behind a log there is one history, whoever applies it: nothing is merged, and no epoch's late writer can do harm. Either
 //! Redis is at least as far in the log as the store, and goes on from where it is; or it takes over what the store has above
 //! it, and goes on from there. A shard joins a log once nothing of it is dirty, in an era of its own.
+//!
+//! A store may also have gone back, to a copy from before seasons left Redis or from before a reconcile that was broken off. Then
+//! neither has all any more; behind a log Redis forgets the shard, and takes it from where the store is in the log.
 
 use std::collections::HashMap;
 
 use hiscore_rank::redis::{BoardState, CallError, Deployment, Install, Look, OpenLog, Opening, Trade};
 use hiscore_score::merge::merge;
 use hiscore_score::{LeaderboardId, Position, Record, RecordKey, Rules, Stamp};
-use hiscore_store::contract::{LogPlace, ShardState, StoredBoard, Stray};
+use hiscore_store::contract::{LogPlace, Progress, ShardState, StoredBoard, Stray};
 
 use super::{StepError, Tools};
 use crate::deployment::info;
@@ -40,6 +43,8 @@ struct Reconcile<'a> {
     rules: HashMap<LeaderboardId, Rules>,
     /// One history: the higher position wins, and nothing new comes to be.
     is_logged: bool,
+    /// Redis is asked what it has of a record.
+    asks: bool,
     read: u64,
     installed: u64,
 }
@@ -60,6 +65,22 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
     if let Some(there) = &survey.look.deployment {
         fits(there, &options.deployment)?;
     }
+    let lacks = lack(tools, shard, &before, &survey.look).await? == Lack::InTheLog;
+    if lacks {
+        tracing::warn!(
+            shard,
+            "seasons that left Redis are not in the store any more (a restored backup?): reading the log again from where the \
+             store is in it"
+        );
+    }
+    let survey = if lacks || is_left_over(tools, &before, &survey.look) {
+        // Of one history, so nothing is lost by taking it from further back.
+        ranks.forget(shard, holder, &survey.replication).await?;
+        reach("forgotten");
+        ranks.survey(shard, holder, options.lease).await?
+    } else {
+        survey
+    };
     let here = &survey.look;
     let epoch = before.epoch.max(here.epoch) + 1;
     let stamp = here.sequence.max(before.stamp.raw()).max(before.watermark);
@@ -81,16 +102,20 @@ pub async fn reconcile(tools: &Tools, shard: u16) -> Result<(), StepError> {
         epoch,
         stamp,
         rules: HashMap::new(),
+        asks: true,
         is_logged: logged.as_ref().is_some_and(|logged| !logged.joins),
         read: 0,
         installed: 0,
     };
     if logged.as_ref().is_none_or(|logged| logged.loads) {
-        work.boards().await?;
         // What Redis lacks; and what somebody who was cut off wrote before this epoch was opened.
         let era = here.log.as_ref().map_or(here.epoch, |log| log.era);
         let own = Position::new(era, here.sequence + 1)..Position { era: u32::MAX, ..Position::ZERO };
+        ranks.loads(shard, holder, &survey.replication, before.watermark, before.bulk).await?;
+        // A Redis that has no leaderboard has no record either, and need not be asked for each.
+        work.asks = !work.boards().await?;
         work.rows(own, false).await?;
+        work.asks = true;
         for stray in &before.strays {
             let start = Position::new(stray.epoch, stray.above + 1);
             let is_older = stray.epoch < before.epoch;
@@ -192,6 +217,42 @@ fn behind(
     }
 }
 
+/// What of seasons that left Redis is not in the store either.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Nothing: the store did not go back, or not that far.
+    Nothing,
+    /// Some, and the log has it: it reaches back to where the store is in it.
+    InTheLog,
+    /// Some, and nobody has it.
+    Lost,
+}
+
+/// Whether the store, which is at `before`, went back to when it had not all of the seasons that left Redis since.
+pub async fn lack(tools: &Tools, shard: u16, before: &ShardState, here: &Look) -> Result<Lack, StepError> {
+    if here.pruned <= before.watermark {
+        return Ok(Lack::Nothing);
+    }
+    let Some(link) = &tools.link else { return Ok(Lack::Lost) };
+    let unknown = || StepError::LogUnknown(link.waiting_for().unwrap_or_default());
+    let (known, log) = (link.known().ok_or_else(unknown)?, link.log().ok_or_else(unknown)?);
+    let Some(place) = before.log.filter(|place| place.generation == known.generation) else {
+        return Ok(Lack::Lost);
+    };
+    let next = place.offset.map_or(0, |offset| offset + 1);
+    let first = log.bounds(shard).await?.first;
+    Ok(if first <= next { Lack::InTheLog } else { Lack::Lost })
+}
+
+/// Whether what Redis has is of a reconcile that was broken off, and the store that it read went back since. Then boards may be
+/// further in the log than their records, which is not to be gone on from.
+fn is_left_over(tools: &Tools, before: &ShardState, here: &Look) -> bool {
+    let Some(known) = tools.link.as_ref().and_then(|link| link.known()) else { return false };
+    let is_behind_it = before.log.is_some_and(|place| place.generation == known.generation);
+    let read = Progress { watermark: here.persisted, bulk: here.stored };
+    is_behind_it && here.loading && before.is_behind(read)
+}
+
 /// Whether the store is of the deployment that we work for; makes it so if it is of none.
 pub async fn check_deployment(tools: &Tools) -> Result<(), StepError> {
     let ours = &tools.options.deployment;
@@ -226,8 +287,8 @@ fn strays(before: &ShardState, here: u32) -> Vec<Stray> {
 }
 
 impl Reconcile<'_> {
-    /// Joins the boards of both: of one board, the later season and then the later position.
-    async fn boards(&mut self) -> Result<(), StepError> {
+    /// Joins the boards of both: of one board, the later season and then the later position. Says whether Redis had none.
+    async fn boards(&mut self) -> Result<bool, StepError> {
         let Tools { ranks, store, holder, .. } = self.tools;
         let stored = store.boards(Some(self.shard)).await?;
         let mut here: HashMap<LeaderboardId, BoardState> = HashMap::new();
@@ -235,6 +296,7 @@ impl Reconcile<'_> {
             self.rules.insert(board.id.clone(), board.leaderboard.rules);
             here.insert(board.id.clone(), board);
         }
+        let has_none = here.is_empty();
         let mut install = Vec::new();
         for StoredBoard { id, leaderboard, position } in stored {
             self.rules.insert(id.clone(), leaderboard.rules);
@@ -246,7 +308,7 @@ impl Reconcile<'_> {
             }
         }
         ranks.install(self.shard, holder, &self.replication, &[], &install).await?;
-        Ok(())
+        Ok(has_none)
     }
 
     /// Merges in what the store has within `range`. What an epoch before the one that just ended left above its watermark is
@@ -270,8 +332,12 @@ impl Reconcile<'_> {
         if !ranks.lease(Trade::Persist, self.shard, holder, options.lease).await? {
             return Err(CallError::LeaseLost { shard: self.shard }.into());
         }
-        let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
-        let here = ranks.peek(self.shard, holder, &keys).await?;
+        let here = if self.asks {
+            let keys: Vec<_> = rows.iter().map(|(key, _)| key.clone()).collect();
+            ranks.peek(self.shard, holder, &keys).await?
+        } else {
+            vec![None; rows.len()]
+        };
         let told = self.read / TOLD_EVERY;
         self.read += rows.len() as u64;
         metrics.loaded(rows.len());

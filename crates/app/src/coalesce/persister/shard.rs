@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::reconcile::{check_deployment, reconcile};
+use super::reconcile::{Lack, check_deployment, lack, reconcile};
 use super::trim::trim;
 use super::{StepError, Tools};
 use crate::failpoint::reach;
@@ -246,6 +246,15 @@ impl ShardLoop {
         let (firsts, rows): (Vec<u64>, Vec<(RecordKey, Record)>) =
             rows.into_iter().map(|(first, key, row)| (first, (key, row))).unzip();
         let boards: Vec<_> = claimed.iter().map(|(_, _, board)| as_stored(board)).collect();
+        // What Redis knows to be stored; and with this claim's own number, which no copy from before it has.
+        let expected = Progress { watermark: persisted, bulk: stored };
+        if !boards.is_empty() {
+            // A replay takes a board's season in the store for a sign that all before it is there: one that went back gets that first.
+            let state = store.shard(self.shard).await?;
+            if went_back(epoch, expected, &state)? {
+                return self.mend(epoch, state).await;
+            }
+        }
         let began = Instant::now();
         let under_way = metrics.sets_out(self.shard);
         // A record without its board could not be put back by a reconcile, so boards go first.
@@ -271,8 +280,6 @@ impl ShardLoop {
         let watermark = watermark.min(below);
         // A place in the log is one that all is in the store up to.
         let place = place.filter(|_| failed.is_empty());
-        // What Redis knows to be stored; and with this claim's own number, which no copy from before it has.
-        let expected = Progress { watermark: persisted, bulk: stored };
         let reached = Progress { watermark, bulk: number };
         let advanced = store.advance(self.shard, epoch, expected, reached, stamp, place).await?;
         reach("advanced");
@@ -315,11 +322,8 @@ impl ShardLoop {
         }
         let state = store.shard(self.shard).await?;
         self.tools.pace.succeeded();
-        if state.epoch > look.epoch {
-            return Err(StepError::CutOff { here: look.epoch, there: state.epoch });
-        }
         let seen = Progress { watermark: look.persisted, bulk: look.stored };
-        if state.epoch < look.epoch || state.is_behind(seen) {
+        if went_back(look.epoch, seen, &state)? {
             return self.mend(look.epoch, state).await;
         }
         // Behind a log there is one history, and no late writer can do harm.
@@ -402,6 +406,22 @@ impl ShardLoop {
         );
         // One that was emptied does not know any more whose it is.
         check_deployment(&self.tools).await?;
+        let looked = ranks.look(&[self.shard]).await.into_iter().next().transpose()?;
+        let lack = match &looked {
+            Some(look) => lack(&self.tools, self.shard, &state, look).await?,
+            None => Lack::Nothing,
+        };
+        match lack {
+            Lack::Nothing => {}
+            Lack::InTheLog => return reconcile(&self.tools, self.shard).await,
+            Lack::Lost => tracing::error!(
+                shard = self.shard,
+                watermark = state.watermark,
+                pruned = looked.map_or(0, |look| look.pruned),
+                "the store is from before seasons left Redis: what was played in these since is in neither any more, and no log \
+                 has it. A later backup may; the seasons that are in Redis are complete"
+            ),
+        }
         let above = state.watermark;
         let mut cursor = None;
         loop {
@@ -439,6 +459,14 @@ impl ShardLoop {
         let stamp = store.shard(self.shard).await?.stamp;
         Ok(Some(LogPlace { generation: known.generation, era: log.era, offset: None, stamp }))
     }
+}
+
+/// Whether the store is behind what a Redis in `epoch` knows that it has; if that is ahead, this Redis was cut off.
+fn went_back(epoch: u32, seen: Progress, state: &ShardState) -> Result<bool, StepError> {
+    if state.epoch > epoch {
+        return Err(StepError::CutOff { here: epoch, there: state.epoch });
+    }
+    Ok(state.epoch < epoch || state.is_behind(seen))
 }
 
 fn as_stored(board: &hiscore_rank::redis::BoardState) -> StoredBoard {

@@ -1,7 +1,8 @@
 -- What all functions share: packing, the fence, the stamp.
 --
 -- Keys of a shard begin with its tag, BASE = "{PREFIX:SHARD}:":
---   m  hash    the shard: fence, epoch, stamp, persisted, marking, wake, claim, stored, holder, since, until, deployment, shards ...;
+--   m  hash    the shard: fence, epoch, stamp, persisted, marking, marker, wake, claim, stored, pruned, loading,
+--              holder, since, until, deployment, shards ...;
 --              behind a log also log, era, applied, bytes, warming (see 7_apply)
 --   b  hash    board -> packed board
 --   s  hash    season -> revision and last sequence, of the seasons that can be read

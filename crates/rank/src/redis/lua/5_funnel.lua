@@ -35,7 +35,7 @@ local function look_at(keys)
   local base, id, primary = here(keys)
   local m = call('HMGET', keys[1], 'fence', 'format', 'epoch', 'stamp', 'persisted', 'wake', 'holder', 'until',
     'deployment', 'shards', 'window', 'settled', 'applier', 'applies_until', 'log', 'era', 'applied', 'bytes', 'warming',
-    'since', 'applies_since', 'stored')
+    'since', 'applies_since', 'stored', 'pruned', 'loading')
   local now = now_ms()
   local memory = call('INFO', 'memory')
   local holder = m[7] and goes_on(m[8], m[20], now) and m[7] or ''
@@ -47,7 +47,8 @@ local function look_at(keys)
     tonumber(string.match(memory, 'used_memory:(%d+)')), tonumber(string.match(memory, 'maxmemory:(%d+)')),
     string.match(memory, 'maxmemory_policy:([%w-]+)') or '',
     id or '', applier, m[15] or '', tonumber(m[16] or 0), tonumber(m[17] or -1), tonumber(m[18] or 0),
-    m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or '', tonumber(m[22] or 0)
+    m[19] and 1 or 0, place_at(base, tonumber(m[5] or 0)) or '', tonumber(m[22] or 0), tonumber(m[23] or 0),
+    m[24] and 1 or 0
   }
 end
 
@@ -226,15 +227,17 @@ end
 
 -- Holder, above, cursor, number of the store's last claim. That and the kept watermark are lowered at the end, so that a walk
 -- which was broken off is seen by the next holder and done again; `marking` tells those who ask meanwhile what is really sure.
+-- A walk ends in the Redis in which it began: another may lack what the first steps marked.
 local function mark_above(keys, args)
-  local base, _, primary = here(keys)
+  local base, id, primary = here(keys)
   if not primary then return REPLICA end
   local meta, above, cursor = keys[1], tonumber(args[2]), args[3]
   if not holds(meta, args[1]) then return LEASE end
-  local m = call('HMGET', meta, 'persisted', 'marking', 'stored')
+  local m = call('HMGET', meta, 'persisted', 'marking', 'stored', 'marker')
+  if cursor ~= '' and m[4] ~= id then return FENCED end
   local marks, next_ = {}, nil
   if cursor == '' then
-    call('HSET', meta, 'marking', math.min(above, tonumber(m[2] or LAST)))
+    call('HSET', meta, 'marking', math.min(above, tonumber(m[2] or LAST)), 'marker', id)
     cursor = 'b0'
   end
   if sub(cursor, 1, 1) == 'b' then
@@ -262,7 +265,7 @@ local function mark_above(keys, args)
   if not next_ then
     local stored = math.min(tonumber(args[4]), tonumber(m[3] or 0))
     call('HSET', meta, 'persisted', math.min(above, tonumber(m[1] or 0)), 'stored', stored)
-    call('HDEL', meta, 'marking')
+    call('HDEL', meta, 'marking', 'marker')
   end
   return { 'OK', next_ or '' }
 end

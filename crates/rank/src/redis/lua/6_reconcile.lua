@@ -150,6 +150,20 @@ local function put(base, s)
   call_many(s.players, 'HDEL', base .. 'w:' .. b.id)
 end
 
+-- Holder, replication id, the store's watermark and the number of its last claim: before anything of the store is put in. What is
+-- put in is not dirty; so should this be broken off, and the store go back, it must show that more is here than the store has.
+-- Behind a log that is not enough: boards may be further in it than their records, and what is half there is forgotten.
+local function loads(keys, args)
+  local _, id, primary = here(keys)
+  if not primary then return REPLICA end
+  if not holds(keys[1], args[1]) then return LEASE end
+  if id ~= args[2] then return FENCED end
+  local m = call('HMGET', keys[1], 'persisted', 'stored')
+  local upto, number = math.max(tonumber(args[3]), tonumber(m[1] or 0)), math.max(tonumber(args[4]), tonumber(m[2] or 0))
+  call('HSET', keys[1], 'persisted', upto, 'stored', number, 'loading', 1)
+  return { 'OK' }
+end
+
 -- Holder, replication id, then triples of dirty (0 or 1), mark and packed state. Boards come before their records. On a shard
 -- that is open what is there stays if its position is higher: it was judged since the caller looked.
 local function install(keys, args)
@@ -236,6 +250,22 @@ local function lift(keys, args)
   return { 'OK', #marks }
 end
 
+-- Holder, replication id. Forgets all of the shard but who looks after it, and the numbers that only grow: for a shard behind a
+-- log, of which this Redis and the store together do not have all any more. All at once: what is half there is never merged.
+local function forget(keys, args)
+  local base, id, primary = here(keys)
+  if not primary then return REPLICA end
+  if not holds(keys[1], args[1]) then return LEASE end
+  if id ~= args[2] then return FENCED end
+  local boards_, seasons = call('HKEYS', base .. 'b'), call('ZRANGE', base .. 'n', 0, -1)
+  for i = 1, #boards_ do call('UNLINK', base .. 'w:' .. boards_[i]) end
+  for i = 1, #seasons do call('UNLINK', base .. 'r:' .. seasons[i], base .. 'z:' .. seasons[i]) end
+  for kind in string.gmatch('bsnodfcy', '.') do call('UNLINK', base .. kind) end
+  call('HDEL', keys[1], 'fence', 'settled', 'stamp', 'persisted', 'stored', 'marking', 'marker', 'loading', 'wake', 'pruning',
+    'pruned_to', 'pruned', 'log', 'era', 'applied', 'bytes', 'warming')
+  return { 'OK' }
+end
+
 -- Where the shard goes on in a log: its name ('': it leaves the one that it was behind), the era, and unless it goes on where it
 -- is, offset and stamp.
 local function open_log(base, meta, epoch, name, era, offset, stamp)
@@ -249,6 +279,12 @@ local function open_log(base, meta, epoch, name, era, offset, stamp)
   if not known then
     call('UNLINK', base .. 'c', base .. 'y')
     call('HSET', meta, 'applied', -1, 'bytes', 0)
+  end
+  -- A season that came from the store was opened by the log as well: should the store go back, it must get it again.
+  local boards_ = call('HGETALL', base .. 'b')
+  for i = 1, #boards_, 2 do
+    local b = parse_board(boards_[i], boards_[i + 1])
+    if b.era == tonumber(era) and not opening_of(base, b.id, b.version) then keep_opening(base, b) end
   end
   if offset == '' then return end
   call('UNLINK', base .. 'c')
@@ -284,7 +320,7 @@ local function open(keys, args)
     call('HSET', keys[1], 'stamp', call('HGET', keys[1], 'settled') or stamp)
     open_log(sub(keys[1], 1, -2), keys[1], args[3], args[10], args[11], args[12], args[13])
   end
-  call('HDEL', keys[1], 'settled')
+  call('HDEL', keys[1], 'settled', 'loading')
   call('HSET', keys[1], 'fence', id)
   return { 'OK' }
 end
@@ -296,8 +332,9 @@ local function season_to_prune(S)
   local sure = math.min(S.persisted, S.marking or LAST)
   name = call('ZRANGEBYSCORE', S.base .. 'o', '-inf', sure, 'LIMIT', 0, 1)[1]
   if name then
+    local pruned = math.max(tonumber(call('ZSCORE', S.base .. 'o', name)), tonumber(call('HGET', S.meta, 'pruned') or 0))
     call('HDEL', S.base .. 's', name)
-    call('HSET', S.meta, 'pruning', name, 'pruned_to', '0')
+    call('HSET', S.meta, 'pruning', name, 'pruned_to', '0', 'pruned', pruned)
     call('UNLINK', S.base .. 'z:' .. name)
   end
   return name
@@ -345,7 +382,9 @@ end
 redis.register_function { function_name = '@NAME@_survey', callback = survey, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_peek', callback = peek, flags = { 'no-writes' } }
 redis.register_function { function_name = '@NAME@_boards_raw', callback = boards_raw, flags = { 'no-writes' } }
+redis.register_function { function_name = '@NAME@_loads', callback = loads, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_install', callback = install, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_lift', callback = lift, flags = { 'allow-oom' } }
+redis.register_function { function_name = '@NAME@_forget', callback = forget, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_open', callback = open, flags = { 'allow-oom' } }
 redis.register_function { function_name = '@NAME@_prune', callback = prune, flags = { 'allow-oom' } }
