@@ -12,47 +12,17 @@ import json
 import pathlib
 import statistics
 import tempfile
-import threading
 import time
 
-from servers import CONNECTIONS, HERE, RELEASE, Hiscore, wrk
+from servers import BULK, CONNECTIONS, HERE, RELEASE, Hiscore, ask, wrk
 
 ROOT = HERE.parent
-BULK = 10_000
 FEW = 10_000
-# SET, so that every update moves its player: of BEST ones fewer do the longer it goes.
-CREATE = "mutation($in: CreateLeaderboardInput!) { createLeaderboard(input: $in) { userErrors { message } } }"
-SUBMIT = "mutation($in: SubmitScoresInput!) { submitScores(input: $in) { userErrors { message } } }"
-
-
-def ask(connection, query, variables=None):
-    body = json.dumps({"query": query, "variables": variables or {}})
-    connection.request("POST", "/graphql", body, {"content-type": "application/json"})
-    return json.loads(connection.getresponse().read())
 
 
 def fill(server, players):
-    ask(http.client.HTTPConnection(server.url.removeprefix("http://")), CREATE, {"in": {"id": "big", "operator": "SET"}})
-    starts, lock = iter(range(0, players, BULK)), threading.Lock()
-
-    def work():
-        connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
-        while True:
-            with lock:
-                start = next(starts, None)
-            if start is None:
-                return
-            entries = [
-                {"playerId": f"p{n:011}", "score": n * 7919 % 1_000_003}
-                for n in range(start, min(players, start + BULK))
-            ]
-            # Refused while the table catches up: try again, as a game would.
-            while "errors" in ask(connection, SUBMIT, {"in": {"leaderboardId": "big", "submissions": entries}}):
-                time.sleep(0.1)
-
-    threads = [threading.Thread(target=work) for _ in range(2)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
+    # SET, so that every update moves its player: of BEST ones fewer do the longer it goes.
+    server.fill("big", "SET", players, lambda n: f"p{n:011}")
 
 
 def read(server, players):

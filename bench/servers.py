@@ -1,5 +1,7 @@
 """The servers that are compared: each on a free port of the loopback, with a folder of its own, driven by its own tool."""
 
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -7,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -18,6 +21,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 RELEASE = pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or HERE.parent / "target").resolve() / "release"
 CONNECTIONS = 64
 MEMBERS = 1_000_000
+# Submissions of a request that fills a board.
+BULK = 10_000
+CREATE = "mutation($in: CreateLeaderboardInput!) { createLeaderboard(input: $in) { userErrors { message } } }"
+SUBMIT = "mutation($in: SubmitScoresInput!) { submitScores(input: $in) { userErrors { message } } }"
 
 
 def free_port():
@@ -59,6 +66,12 @@ def wrk(url, seconds, script, *arguments, connections=CONNECTIONS):
     }
 
 
+def ask(connection, query, variables=None):
+    body = json.dumps({"query": query, "variables": variables or {}})
+    connection.request("POST", "/graphql", body, {"content-type": "application/json"})
+    return json.loads(connection.getresponse().read())
+
+
 class Hiscore:
     """Our server."""
 
@@ -83,6 +96,31 @@ class Hiscore:
             sys.exit(f"the server did not accept everything: {refused}")
         return sum(counts.values())
 
+    def fill(self, board, operator, players, name):
+        """Makes a board with so many players, the n-th of whom has this name."""
+        connect = lambda: http.client.HTTPConnection(self.url.removeprefix("http://"))
+        ask(connect(), CREATE, {"in": {"id": board, "operator": operator}})
+        starts, lock = iter(range(0, players, BULK)), threading.Lock()
+
+        def work():
+            connection = connect()
+            while True:
+                with lock:
+                    start = next(starts, None)
+                if start is None:
+                    return
+                entries = [
+                    {"playerId": name(n), "score": n * 7919 % 1_000_003}
+                    for n in range(start, min(players, start + BULK))
+                ]
+                # Refused while the table catches up: try again, as a game would.
+                while "errors" in ask(connection, SUBMIT, {"in": {"leaderboardId": board, "submissions": entries}}):
+                    time.sleep(0.1)
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+
     def cpu_seconds(self):
         return cpu_seconds(self.process.pid)
 
@@ -90,10 +128,10 @@ class Hiscore:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
 
-    def write(self, seconds, script):
+    def write(self, seconds, script, *arguments):
         """Durable updates a second: what the server counted, not what was sent."""
         before, cpu = self.judged(), self.cpu_seconds()
-        figures = wrk(self.url, seconds, script)
+        figures = wrk(self.url, seconds, script, *arguments)
         updates = self.judged() - before
         figures["cpu_us"] = (self.cpu_seconds() - cpu) / updates * 1e6
         figures["rate"] *= updates / figures["requests"]

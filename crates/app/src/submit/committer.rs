@@ -247,12 +247,16 @@ fn show_row(
     if outcome != Outcome::Duplicate
         && let Some(record) = &record
     {
-        let standing = record.live.as_ref().map(|live| live.standing(&rules));
-        let before = match standing {
-            Some(standing) => index.upsert(&key.player, standing),
-            None => index.remove(&key.player),
+        let moved = match &record.live {
+            None => index.remove(&key.player).is_some(),
+            // What stays where it stood need not even be found: most of what is offered to a board of best scores.
+            Some(_) if outcome == Outcome::Unchanged => false,
+            Some(live) => {
+                let standing = live.standing(&rules);
+                index.upsert(&key.player, standing) != Some(standing)
+            }
         };
-        if before != standing {
+        if moved {
             index.set_revision(sequence);
         }
         publish.row(key.clone(), Arc::clone(record));
