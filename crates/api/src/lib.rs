@@ -18,6 +18,7 @@ mod ws;
 
 use std::sync::Arc;
 
+pub use http::Front;
 pub use limits::{Limits, WebSocketLimits};
 pub use parts::ApiParts;
 pub use schema::error::ErrorCode;
@@ -28,7 +29,7 @@ pub use schema::sdl;
 /// The server that it is given to must bound the time in which a client sends the *head* of a request, and the number
 /// of its connections; bodies, answers and WebSockets are bounded here. It needs HTTP/1.1 upgrades
 /// (`serve_connection_with_upgrades` or `axum::serve`).
-pub fn router(parts: ApiParts) -> axum::Router {
+pub fn front(parts: ApiParts) -> Front {
     let ApiParts { service, health, mut registry, limits, cursor_secret, allowed_origins, shutdown, sockets } =
         parts;
     let cursors = schema::cursor::Cursors::new(cursor_secret);
@@ -36,7 +37,7 @@ pub fn router(parts: ApiParts) -> axum::Router {
     let metrics = metrics::Metrics::new(&mut registry);
     let engine = engine::Engine::new(Arc::new(backend), &limits, metrics.renders.clone());
     let places = ws::Places::new(limits.websocket.connections);
-    http::router(Arc::new(http::Server {
+    Front::new(Arc::new(http::Server {
         engine,
         limits,
         metrics,

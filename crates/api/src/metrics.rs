@@ -1,7 +1,9 @@
 //! What the API counts, in base units, under `hiscore_`. No label ever holds an id.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -74,12 +76,34 @@ struct StreamEndLabel {
     reason: StreamEnd,
 }
 
+impl Kind {
+    const COUNT: usize = Self::none as usize + 1;
+}
+
+impl Outcome {
+    const COUNT: usize = Self::dropped as usize + 1;
+}
+
+/// A metric of a family, looked up when it is first needed: a look-up hashes its labels under a lock, and every request
+/// needs three.
+type Found<M> = OnceLock<M>;
+
+/// What every request counts.
+#[derive(Default)]
+struct Hot {
+    requests: [[Found<Counter>; Outcome::COUNT]; Kind::COUNT],
+    durations: [Found<Histogram>; Kind::COUNT],
+    /// Responses with status 200.
+    ok: Found<Counter>,
+}
+
 /// The metrics of the API.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<KindLabel, Histogram>,
     responses: Family<StatusLabel, Counter>,
+    hot: Arc<Hot>,
     closes: Family<CloseLabel, Counter>,
     /// WebSockets open.
     pub(crate) connections: Gauge,
@@ -108,6 +132,7 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(seconds),
             responses: Family::default(),
+            hot: Arc::default(),
             closes: Family::default(),
             connections: Gauge::default(),
             operations: Gauge::default(),
@@ -168,8 +193,13 @@ impl Metrics {
         self.stream_ends.get_or_create(&StreamEndLabel { reason }).inc();
     }
 
-    pub(crate) fn responded(&self, status: u16) {
-        self.responses.get_or_create(&StatusLabel { status }).inc();
+    pub(crate) fn responded(&self, status: StatusCode) {
+        let label = StatusLabel { status: status.as_u16() };
+        if status == StatusCode::OK {
+            self.hot.ok.get_or_init(|| self.responses.get_or_create_owned(&label)).inc();
+        } else {
+            self.responses.get_or_create(&label).inc();
+        }
     }
 
     pub(crate) fn closed(&self, code: u16) {
@@ -193,8 +223,10 @@ pub(crate) struct Measure<'a> {
 impl Drop for Measure<'_> {
     fn drop(&mut self) {
         let took: Duration = self.started.elapsed();
-        let labels = RequestLabels { operation: self.kind, outcome: self.outcome };
-        self.metrics.requests.get_or_create(&labels).inc();
-        self.metrics.durations.get_or_create(&KindLabel { operation: self.kind }).observe(took.as_secs_f64());
+        let Self { metrics, kind: operation, outcome, .. } = *self;
+        let requests = || metrics.requests.get_or_create_owned(&RequestLabels { operation, outcome });
+        let durations = || metrics.durations.get_or_create_owned(&KindLabel { operation });
+        metrics.hot.requests[operation as usize][outcome as usize].get_or_init(requests).inc();
+        metrics.hot.durations[operation as usize].get_or_init(durations).observe(took.as_secs_f64());
     }
 }

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::limits::Limits;
 use crate::service::{Health, Service};
 
-/// Everything that [`crate::router`] needs.
+/// Everything that [`crate::front`] needs.
 pub struct ApiParts {
     /// The stages behind the API.
     pub service: Arc<dyn Service>,

@@ -1,4 +1,4 @@
-//! The API as its clients meet it: real HTTP through the router, real WebSockets through a listener, a model behind it.
+//! The API as its clients meet it: real HTTP through the front, real WebSockets through a listener, a model behind it.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test fails by them, in its helpers too
 

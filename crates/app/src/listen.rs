@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use hiscore_api::Front;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,10 +19,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// After a failed accept (out of file handles, mostly) it is no use to try again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` until `shutdown`, then stops taking connections and waits until those that are open have ended.
+/// Serves `front` until `shutdown`, then stops taking connections and waits until those that are open have ended.
 ///
 /// At most `connections` at once; who comes then waits in the kernel's queue.
-pub async fn serve(listener: TcpListener, router: Router, connections: usize, shutdown: CancellationToken) {
+pub async fn serve(listener: TcpListener, front: Front, connections: usize, shutdown: CancellationToken) {
     let permits = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let open = TaskTracker::new();
     loop {
@@ -32,9 +32,9 @@ pub async fn serve(listener: TcpListener, router: Router, connections: usize, sh
         };
         match accepted {
             Ok((stream, permit)) => {
-                let (router, shutdown) = (router.clone(), shutdown.clone());
+                let (front, shutdown) = (front.clone(), shutdown.clone());
                 open.spawn(async move {
-                    if let Err(error) = connection(stream, router, shutdown).await {
+                    if let Err(error) = connection(stream, front, shutdown).await {
                         tracing::debug!(%error, "a connection ended badly");
                     }
                     drop(permit);
@@ -63,11 +63,11 @@ async fn accept(
 }
 
 /// Serves one connection; after `shutdown` it answers what is under way and ends.
-async fn connection(stream: TcpStream, router: Router, shutdown: CancellationToken) -> hyper::Result<()> {
+async fn connection(stream: TcpStream, front: Front, shutdown: CancellationToken) -> hyper::Result<()> {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(front))
         .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {

@@ -4,16 +4,18 @@
 //! Ours, since the library's own runs mutations sent by GET or as `text/plain`, which any page on the web can make a browser
 //! send. A body must say that it is JSON, which a browser asks about first (and is told no, see [`super::cors`]).
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Variables;
 use async_graphql::parser::types::OperationType;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
 use axum::response::Response;
+use futures_util::FutureExt;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::negotiate::{self, Media};
@@ -27,18 +29,25 @@ use crate::ws;
 const DRAINED: usize = 4;
 
 /// Everything that comes to `/graphql`.
-pub(super) async fn handle(State(server): State<Arc<Server>>, request: Request) -> Response {
+pub(super) async fn handle<B: Incoming>(server: &Arc<Server>, request: Request<B>) -> Response {
     if ws::is_upgrade(request.headers()) {
-        return ws::upgrade(server, request).await;
+        return ws::upgrade(Arc::clone(server), request.map(Body::new)).boxed().await;
     }
     if request.method() == Method::OPTIONS {
-        return cors::preflight(&server, request.headers());
+        return cors::preflight(server, request.headers());
     }
-    let origin = cors::allowed(&server, request.headers());
-    let mut response = respond(&server, request).await;
+    let origin = cors::allowed(server, request.headers());
+    let mut response = respond(server, request).await;
     cors::allow(&mut response, origin);
     response
 }
+
+/// A body as it comes in.
+pub(super) trait Incoming: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static> Incoming for B {}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How a request asks.
 #[derive(Clone, Copy)]
@@ -50,7 +59,7 @@ struct Asked {
     at_home: bool,
 }
 
-async fn respond(server: &Arc<Server>, request: Request) -> Response {
+async fn respond<B: Incoming>(server: &Arc<Server>, request: Request<B>) -> Response {
     let Some(media) = negotiate::accepted(request.headers()) else {
         let message = "answers are application/graphql-response+json, application/json or text/event-stream";
         return answer::refused(StatusCode::NOT_ACCEPTABLE, Media::Json, message);
@@ -59,12 +68,14 @@ async fn respond(server: &Arc<Server>, request: Request) -> Response {
     let asked = Asked { media, safely: request.method() != Method::POST, at_home };
     match *request.method() {
         Method::POST => post(server, request, asked).await,
-        Method::GET | Method::HEAD => get(server, request.uri().query().unwrap_or(""), asked).await,
+        Method::GET | Method::HEAD => {
+            get(server, request.uri().query().unwrap_or(""), asked).boxed().await
+        }
         _ => answer::not_allowed(media, "GET, HEAD, POST", "use POST, or GET for queries"),
     }
 }
 
-async fn post(server: &Arc<Server>, request: Request, asked: Asked) -> Response {
+async fn post<B: Incoming>(server: &Arc<Server>, request: Request<B>, asked: Asked) -> Response {
     let media = asked.media;
     let (parts, body) = request.into_parts();
     if !negotiate::is_json(&parts.headers) {
@@ -83,7 +94,7 @@ async fn post(server: &Arc<Server>, request: Request, asked: Asked) -> Response 
         Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
     };
     drop(body);
-    run(server, parameters, asked).await
+    run(server, parameters, asked).boxed().await
 }
 
 /// The short way; and where that ends without plain success, the full path with what came of it.
@@ -102,7 +113,7 @@ async fn shortly(server: &Server, planned: Planned, body: &[u8], media: Media) -
     let answer = match server.engine.prepare(parameters, &mut measure) {
         Ok(mut prepared) => {
             prepared.judged = judged;
-            server.engine.execute(prepared, &mut measure).await
+            server.engine.execute(prepared, &mut measure).boxed().await
         }
         Err(errors) => Answer::refused(errors),
     };
@@ -151,7 +162,11 @@ async fn run(server: &Arc<Server>, parameters: Parameters, asked: Asked) -> Resp
 }
 
 /// Reads a body within the limits of length and time.
-async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, (StatusCode, String)> {
+async fn read<B: Incoming>(
+    headers: &HeaderMap,
+    body: B,
+    limits: &Limits,
+) -> Result<Bytes, (StatusCode, String)> {
     let too_long =
         || (StatusCode::PAYLOAD_TOO_LARGE, format!("a body may have at most {} bytes", limits.body_bytes));
     let most = limits.body_bytes;
@@ -176,7 +191,8 @@ async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes,
     tokio::time::timeout(timeout, reading).await.map_err(slow)?
 }
 
-async fn drain(mut body: Body) {
+async fn drain(body: impl Incoming) {
+    let mut body = pin!(body);
     while let Some(Ok(_)) = body.frame().await {}
 }
 

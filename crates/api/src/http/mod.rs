@@ -3,6 +3,7 @@
 mod answer;
 mod cors;
 mod event_stream;
+mod front;
 mod graphql;
 mod headers;
 mod negotiate;
@@ -12,10 +13,8 @@ mod probes;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{any, get};
+use axum::routing::get;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +28,7 @@ use crate::service::Health;
 use crate::ws;
 
 pub(crate) use cors::named as named_origin;
+pub use front::Front;
 
 /// The answer to a WebSocket handshake that is refused.
 pub(crate) fn refused(status: StatusCode, message: &str) -> Response {
@@ -48,10 +48,9 @@ pub(crate) struct Server {
     pub(crate) places: ws::Places,
 }
 
-/// The router over it.
-pub(crate) fn router(server: Arc<Server>) -> Router {
+/// All paths but `/graphql`.
+fn rest(server: Arc<Server>) -> Router {
     Router::new()
-        .route("/graphql", any(graphql::handle))
         .route("/livez", get(probes::live))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
@@ -61,14 +60,5 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route("/assets/{*name}", get(page::asset))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .layer(middleware::from_fn_with_state(server.clone(), around))
         .with_state(server)
-}
-
-/// What holds for every path.
-async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    headers::secure(response.headers_mut());
-    server.metrics.responded(response.status().as_u16());
-    response
 }

@@ -1,11 +1,10 @@
-//! Sends real HTTP requests through the router, without a socket.
+//! Sends real HTTP requests through the front, without a socket.
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use hiscore_api::service::{Health, Service};
-use hiscore_api::{ApiParts, Limits};
+use hiscore_api::{ApiParts, Front, Limits};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
@@ -63,7 +62,7 @@ pub struct Api {
     pub model: Model,
     pub health: Switch,
     pub shutdown: CancellationToken,
-    pub router: Router,
+    pub front: Front,
 }
 
 impl Default for Api {
@@ -78,11 +77,11 @@ impl Api {
         let mut parts = parts(Arc::new(model.clone()), Arc::new(health.clone()));
         change(&mut parts);
         let shutdown = parts.shutdown.clone();
-        Self { model, health, shutdown, router: hiscore_api::router(parts) }
+        Self { model, health, shutdown, front: hiscore_api::front(parts) }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.front.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }

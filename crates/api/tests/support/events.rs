@@ -1,4 +1,4 @@
-//! Reads an event stream from the router, event by event.
+//! Reads an event stream from the front, event by event.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ impl Events {
 
 impl Api {
     pub async fn stream(&self, request: Request<Body>) -> Events {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.front.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Events { status: parts.status, headers: parts.headers, body, received: String::new() }
     }

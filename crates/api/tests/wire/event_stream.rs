@@ -195,7 +195,7 @@ async fn a_silent_stream_says_that_it_is_still_there() {
 async fn body(api: &Api) -> Body {
     let uri = "/graphql?query=subscription%7BleaderboardChanged(id:%22b%22,first:100)%7BtotalCount,records%7BplayerId%7D%7D%7D";
     let request = Request::get(uri).header("accept", "text/event-stream").body(Body::empty());
-    api.router.clone().oneshot(request.unwrap()).await.unwrap().into_body()
+    api.front.clone().oneshot(request.unwrap()).await.unwrap().into_body()
 }
 
 #[tokio::test]

@@ -182,7 +182,7 @@ impl DirectServer {
             stopping: AtomicBool::new(false),
         });
         let cursor_secret = Arc::<OnceLock<[u8; 32]>>::default();
-        let router = hiscore_api::router(ApiParts {
+        let front = hiscore_api::front(ApiParts {
             service: service as Arc<dyn Service>,
             health: Arc::clone(&checks) as Arc<dyn Health>,
             registry,
@@ -194,7 +194,7 @@ impl DirectServer {
         });
         let stop_listening = CancellationToken::new();
         let http =
-            tokio::spawn(listen::serve(listener, router, settings.max_connections, stop_listening.clone()));
+            tokio::spawn(listen::serve(listener, front, settings.max_connections, stop_listening.clone()));
 
         let told = |why| *waiting_for.lock() = Some(why);
         let found = tokio::select! {

@@ -93,7 +93,7 @@ impl EmbeddedServer {
             broken: AtomicBool::new(false),
         });
         let (close_sockets, sockets) = (CancellationToken::new(), TaskTracker::new());
-        let router = hiscore_api::router(ApiParts {
+        let front = hiscore_api::front(ApiParts {
             service: Arc::clone(&stages) as Arc<dyn Service>,
             health: Arc::clone(&checks) as Arc<dyn Health>,
             registry,
@@ -105,7 +105,7 @@ impl EmbeddedServer {
         });
         let stop_listening = CancellationToken::new();
         let http =
-            tokio::spawn(listen::serve(listener, router, settings.max_connections, stop_listening.clone()));
+            tokio::spawn(listen::serve(listener, front, settings.max_connections, stop_listening.clone()));
 
         let ranks = Arc::<MemoryRanks>::default();
         let directory = Arc::<Directory>::default();
