@@ -52,6 +52,8 @@ pub struct Wanted {
     pub outcome: bool,
     /// `record`.
     pub record: bool,
+    /// `record` with more than its rank and its scores.
+    pub details: bool,
     /// `record { rank }`.
     pub rank: bool,
     /// `previousRank`.

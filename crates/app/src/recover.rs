@@ -8,7 +8,7 @@ use std::time::Instant;
 use hiscore_rank::MemoryRanks;
 use hiscore_score::Season;
 use hiscore_store::OpenError;
-use hiscore_store::embedded::{Embedded, Journal};
+use hiscore_store::embedded::{Embedded, Journal, State};
 
 use crate::scoreboard::directory::Directory;
 use crate::scoreboard::reader::load_season;
@@ -17,12 +17,12 @@ use crate::submit::books::{Books, Limits, Shown};
 /// Fills `ranks` and `directory` from `store`, and returns what the committer goes on with.
 pub fn recover(
     store: &Arc<Embedded>,
-    ranks: &MemoryRanks,
+    ranks: &Arc<MemoryRanks>,
     directory: &Directory,
     limits: Limits,
 ) -> Result<(Books, Journal), OpenError> {
     let began = Instant::now();
-    let mut books = Books::open(Arc::clone(store), limits)?;
+    let mut books = Books::open(Arc::clone(store), Arc::clone(ranks), limits)?;
     let mut players = 0;
     for row in books.boards() {
         let season = Season { leaderboard: row.id.clone(), version: row.leaderboard.version };
@@ -87,7 +87,7 @@ fn show(
                     index.set_revision(sequence);
                 });
             }
-            store.publish().row(key, record);
+            store.publish().row(key, State::Whole(record));
             board.is_some()
         }
     }

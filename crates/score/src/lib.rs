@@ -4,7 +4,7 @@
 //! is tested against it, so that "the right state" has one meaning.
 //!
 //! The way through: [`id`] and [`number`] say what may come in, [`submission`] is what came in, [`stamp`] and
-//! [`position`] are what the sequencer adds, [`record`] applies it, [`window`] makes retries safe, [`order`]
+//! [`position`] are what the sequencer adds, [`record`] applies it (or [`patch`] to a record that was not read), [`window`] makes retries safe, [`order`]
 //! says who stands before whom, [`merge`] joins what two histories left, and [`leaderboard`] holds the rules
 //! of one board and its seasons.
 
@@ -14,6 +14,7 @@ pub mod merge;
 pub mod metadata;
 pub mod number;
 pub mod order;
+pub mod patch;
 pub mod position;
 pub mod record;
 pub mod stamp;
@@ -25,6 +26,7 @@ pub use leaderboard::{Leaderboard, Operator, RecordKey, Rules, Season, SortOrder
 pub use metadata::{InvalidMetadata, Metadata};
 pub use number::{OutOfRange, Score};
 pub use order::{OrderKey, Standing};
+pub use patch::Patch;
 pub use position::Position;
 pub use record::{Applied, Live, Moment, Outcome, Record, Refusal};
 pub use stamp::Stamp;

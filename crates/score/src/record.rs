@@ -179,32 +179,60 @@ impl Live {
         submission: &Submission,
         stamp: Stamp,
     ) -> Result<(Self, Outcome), Refusal> {
-        let (score, subscore, metadata) = match rules.operator {
-            Operator::Best => {
-                let offered = Standing::new(rules, submission.score, submission.subscore, stamp);
-                if offered.scores_better_than(&self.standing(rules)) {
-                    (submission.score, submission.subscore, submission.metadata.clone())
-                } else {
-                    (self.score, self.subscore, self.metadata.clone())
-                }
-            }
-            Operator::Set => (submission.score, submission.subscore, submission.metadata.clone()),
-            Operator::Increment => (
-                self.score.checked_add(submission.score)?,
-                self.subscore.checked_add(submission.subscore)?,
-                // An increment that carries none says nothing about it, so what is there stays.
-                submission.metadata.clone().or_else(|| self.metadata.clone()),
-            ),
-        };
-        let moved = (score, subscore) != (self.score, self.subscore);
+        let after = Scored::after(rules, (self.score, self.subscore), submission)?;
+        let outcome = after.outcome();
         let live = Self {
-            score,
-            subscore,
-            metadata,
+            score: after.score,
+            subscore: after.subscore,
+            metadata: after.metadata.unwrap_or_else(|| self.metadata.clone()),
             num_score: self.num_score.saturating_add(1),
             created: self.created,
-            reached: if moved { stamp } else { self.reached },
+            reached: if after.moved { stamp } else { self.reached },
         };
-        Ok((live, if moved { Outcome::Improved } else { Outcome::Unchanged }))
+        Ok((live, outcome))
+    }
+}
+
+/// What an operator makes of a living record's scores and metadata.
+pub(crate) struct Scored {
+    pub(crate) score: Score,
+    pub(crate) subscore: Score,
+    /// `None`: what is there stays.
+    pub(crate) metadata: Option<Option<Metadata>>,
+    /// Whether score or subscore became another.
+    pub(crate) moved: bool,
+}
+
+impl Scored {
+    /// What `submission` makes of (score, subscore) on a board with these rules.
+    pub(crate) fn after(
+        rules: &Rules,
+        before: (Score, Score),
+        submission: &Submission,
+    ) -> Result<Self, Refusal> {
+        let offered = (submission.score, submission.subscore);
+        let ((score, subscore), metadata) = match rules.operator {
+            Operator::Best => {
+                // The stamp has no say in which is better.
+                let standing = |(score, subscore)| Standing::new(rules, score, subscore, Stamp::ZERO);
+                if standing(offered).scores_better_than(&standing(before)) {
+                    (offered, Some(submission.metadata.clone()))
+                } else {
+                    (before, None)
+                }
+            }
+            Operator::Set => (offered, Some(submission.metadata.clone())),
+            // An increment that carries no metadata says nothing about it, so what is there stays.
+            Operator::Increment => (
+                (before.0.checked_add(offered.0)?, before.1.checked_add(offered.1)?),
+                submission.metadata.clone().map(Some),
+            ),
+        };
+        Ok(Self { score, subscore, metadata, moved: (score, subscore) != before })
+    }
+
+    /// What the submission did.
+    pub(crate) fn outcome(&self) -> Outcome {
+        if self.moved { Outcome::Improved } else { Outcome::Unchanged }
     }
 }

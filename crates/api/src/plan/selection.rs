@@ -184,6 +184,7 @@ pub(super) fn wanted(payload: &Fields<PayloadField>) -> Wanted {
         match field {
             PayloadField::Record(record) => {
                 wanted.record = true;
+                wanted.details |= record.iter().any(|(_, field)| field.is_detail());
                 wanted.rank |= record.iter().any(|(_, field)| matches!(field, RecordField::Rank));
             }
             PayloadField::PreviousRank => wanted.previous_rank = true,
@@ -203,6 +204,7 @@ pub(super) fn bulk_wanted(payload: &Fields<BulkField>) -> Wanted {
     results.fold(Wanted::default(), |all, one| Wanted {
         outcome: all.outcome || one.outcome,
         record: all.record || one.record,
+        details: all.details || one.details,
         rank: all.rank || one.rank,
         previous_rank: all.previous_rank || one.previous_rank,
         ack: None,

@@ -14,6 +14,7 @@ use super::payload::{
     DeleteRecordPayload, LeaderboardPayload, SubmitScorePayload, SubmitScoresPayload, UserError,
     board_refused, result_missing,
 };
+use super::record::DETAILS;
 use super::{Backend, backend, submit};
 use crate::service::{Board, BoardError, Rejected, Wanted};
 
@@ -27,6 +28,7 @@ pub(super) fn wanted(payload: &Lookahead<'_>, ack: Option<Ack>) -> Wanted {
     Wanted {
         outcome: payload.field("outcome").exists(),
         record: record.exists(),
+        details: DETAILS.iter().any(|detail| record.field(detail).exists()),
         rank: record.field("rank").exists(),
         previous_rank: payload.field("previousRank").exists(),
         ack: ack.map(Into::into),

@@ -1,7 +1,8 @@
 //! Coalesce: the funnel. Carries what is dirty into the table, one round at a time, however often it changed.
 //!
-//! It runs at least once an interval while something is dirty, earlier when much is waiting. When the table cannot
-//! be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
+//! It runs once an interval while something is dirty, or after ten times as long as the last round took if that is longer;
+//! earlier when much is waiting. A row costs the less the more are written together, since neighbours share the table's
+//! pages: so the busier the server, the longer it rests. When the table cannot be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
 //! bound is reached the committer refuses instead ([`Pressure`]).
 
 pub mod persister;
@@ -17,8 +18,10 @@ use parking_lot::{Condvar, Mutex};
 use crate::metrics::FunnelMetrics;
 use crate::scoreboard::directory::Directory;
 
-/// A round begins early when so many records are dirty.
-const EAGER_ROWS: usize = 100_000;
+/// A round begins early when one of so many parts of the most dirty records is there.
+const EAGER_PART: usize = 4;
+/// So many times as long as a round took, the next one waits.
+const REST_FACTOR: u32 = 10;
 /// Between two early rounds, so that one which changes nothing is not repeated without end.
 const REST: Duration = Duration::from_millis(20);
 /// How often it is looked whether an early round is due.
@@ -86,7 +89,7 @@ impl Pressure {
             if state.closed {
                 return false;
             }
-            let much = store.dirty_rows() >= EAGER_ROWS.min(self.most_rows) || store.is_crowded();
+            let much = store.dirty_rows() >= self.most_rows.div_ceil(EAGER_PART) || store.is_crowded();
             let eager = state.failing.is_none() && much && Instant::now() >= rested;
             if Instant::now() >= until || eager || std::mem::take(&mut state.hurry) {
                 return true;
@@ -149,10 +152,11 @@ impl FunnelParts {
         let mut pause = self.interval;
         loop {
             let open = self.pressure.wait(&self.store, pause);
+            let began = Instant::now();
             let done = self.round();
             self.pressure.report(done.as_ref().copied());
             pause = match &done {
-                Ok(()) => self.interval,
+                Ok(()) => self.interval.max(began.elapsed() * REST_FACTOR),
                 // Doubled with each failure. There is one funnel, so nobody to keep out of step with.
                 Err(_) => (pause * 2).clamp(Duration::from_millis(200), LONGEST_BACKOFF),
             };

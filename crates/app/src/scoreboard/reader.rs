@@ -11,8 +11,8 @@ use hiscore_api::service::{
     Board as BoardView, BoardError, Columns, Page, RankState, Row, Start, Total, Trouble,
 };
 use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query, View};
-use hiscore_score::{LeaderboardId, PlayerId, Record, Rules, Season, VersionId};
-use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, RowKey, TableError};
+use hiscore_score::{LeaderboardId, PlayerId, Rules, Season, VersionId};
+use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, Layers, RowKey, TableError};
 use parking_lot::Mutex;
 
 use super::directory::Directory;
@@ -49,7 +49,7 @@ struct Open {
 struct Gathered {
     total: u64,
     state: hiscore_rank::RankState,
-    rows: Vec<(Placed, Option<Arc<Record>>)>,
+    rows: Vec<(Placed, Layers)>,
 }
 
 pub(super) fn unreadable(error: impl std::fmt::Display) -> Trouble {
@@ -211,13 +211,11 @@ impl Reader {
         let mut rows = Vec::with_capacity(gathered.rows.len());
         let ends = ends(gathered.rows.iter().map(|(placed, _)| placed));
         for (placed, dirty) in gathered.rows {
-            let record = match dirty {
-                Some(record) => Some(record),
-                None => self
-                    .store
-                    .get(&open.key(&placed))
-                    .map_err(|error| BoardError::Trouble(unreadable(error)))?,
-            };
+            let key = open.key(&placed);
+            // What was clean may be dirty by now.
+            let found =
+                if dirty.is_empty() { self.store.get(&key) } else { self.store.complete(&key, &dirty) };
+            let record = found.map_err(|error| BoardError::Trouble(unreadable(error)))?;
             let Some(record) = record else { return Ok(None) };
             let Some(live) = &record.live else { return Ok(None) };
             if live.standing(&open.rules) != placed.standing {

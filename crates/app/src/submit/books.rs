@@ -2,16 +2,24 @@
 //!
 //! Everything about a submission is decided here (season, stamp, duplicate, refusal), by the law alone. What is
 //! decided stays in the batch until the journal has it; [`Books::accept`] then shows it, [`Books::discard`] forgets it.
+//!
+//! A record is read only if its submission needs more of it than where it stands, which the order in memory has: most do not,
+//! and become patches ([`hiscore_score::patch`]), for which the table is read when the funnel writes there anyway.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
 use hiscore_api::service::{BoardError, Entry, Trouble};
 use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
+use hiscore_rank::{Board, MemoryRanks};
 use hiscore_score::{
-    Applied, LeaderboardId, Moment, Outcome, PlayerId, Position, Record, Refusal, Rules, Stamp, VersionId,
+    Applied, LeaderboardId, Moment, Outcome, Patch, PlayerId, Position, Record, Refusal, Rules, Season, Stamp,
+    Standing, VersionId,
 };
-use hiscore_store::embedded::{BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, TableError};
+use hiscore_store::embedded::{
+    BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, State, TableError,
+};
 
 use crate::clock::unix_ms;
 
@@ -22,6 +30,9 @@ const ERA: u32 = 1;
 #[derive(Debug)]
 pub struct Books {
     store: Arc<Embedded>,
+    ranks: Arc<MemoryRanks>,
+    /// The orders of present seasons, as far as they were needed.
+    orders: HashMap<BoardNumber, (VersionId, Arc<Board>)>,
     boards: HashMap<LeaderboardId, BoardRow>,
     names: HashMap<BoardNumber, LeaderboardId>,
     limits: Limits,
@@ -46,7 +57,7 @@ pub struct Limits {
 #[derive(Debug, Default)]
 struct Batch {
     entries: Vec<JournalEntry>,
-    rows: HashMap<RowKey, Arc<Record>>,
+    rows: HashMap<RowKey, State>,
     boards: HashMap<LeaderboardId, BoardRow>,
     /// How many seasons it ends.
     resets: usize,
@@ -60,8 +71,8 @@ pub struct Judged {
     pub key: RowKey,
     /// The board's rules.
     pub rules: Rules,
-    /// The record after it; `None` for a duplicate of a player without one.
-    pub record: Option<Arc<Record>>,
+    /// The record after it, or what it did to it; `None` for a duplicate of a player without one.
+    pub state: Option<State>,
     /// What it did.
     pub outcome: Outcome,
 }
@@ -91,14 +102,17 @@ fn unreadable(error: &TableError) -> BoardError {
 }
 
 impl Books {
-    /// Books over what is in the table.
-    pub fn open(store: Arc<Embedded>, limits: Limits) -> Result<Self, TableError> {
+    /// Books over what is in the table. `ranks` have, or will have before anything is judged, the order of every present
+    /// season as published.
+    pub fn open(store: Arc<Embedded>, ranks: Arc<MemoryRanks>, limits: Limits) -> Result<Self, TableError> {
         let rows = store.boards()?;
         let names = rows.iter().map(|row| (row.number, row.id.clone())).collect();
         let boards = rows.into_iter().map(|row| (row.id.clone(), row)).collect();
         let stamp = store.last_stamp();
         Ok(Self {
             store,
+            ranks,
+            orders: HashMap::new(),
             boards,
             names,
             limits,
@@ -146,10 +160,10 @@ impl Books {
         self.batch = Batch { stamp: self.stamp, ..Batch::default() };
     }
 
-    /// Judges one submission to the board's present season.
-    pub fn submit(&mut self, id: &LeaderboardId, entry: &Entry) -> Result<Judged, NotJudged> {
+    /// Judges one submission to the board's present season. `whole`: all of the record after it is wanted.
+    pub fn submit(&mut self, id: &LeaderboardId, entry: &Entry, whole: bool) -> Result<Judged, NotJudged> {
         let unknown = self.board(id).is_none();
-        let judged = self.judge(id, entry);
+        let judged = self.judge(id, entry, whole);
         // A board is created by a submission that is taken, or not at all: nobody would be shown it otherwise.
         if judged.is_err() && unknown && self.batch.boards.remove(id).is_some() {
             self.batch.entries.pop();
@@ -157,25 +171,67 @@ impl Books {
         judged
     }
 
-    fn judge(&mut self, id: &LeaderboardId, entry: &Entry) -> Result<Judged, NotJudged> {
+    fn judge(&mut self, id: &LeaderboardId, entry: &Entry, whole: bool) -> Result<Judged, NotJudged> {
         let row = self.board_or_auto_create(id)?;
         let key =
             RowKey { board: row.number, version: row.leaderboard.version, player: entry.player.clone() };
         let rules = row.leaderboard.rules;
-        let before = self.record(&key)?;
-        let at = self.next_moment()?;
-        let applied = before.submit(&rules, &entry.submission, at, self.limits.window)?;
-        let (record, outcome) = match applied {
-            Applied::Duplicate => {
-                let record = before.live.is_some().then_some(before);
-                return Ok(Judged { key, rules, record, outcome: Outcome::Duplicate });
+        let needs_record = whole || entry.submission.key.is_some();
+        let (state, outcome) = match self.standing(&row, &key).filter(|_| !needs_record) {
+            Some(standing) => {
+                let at = self.next_moment()?;
+                let (patch, outcome) = Patch::of(&rules, &standing, &entry.submission, at)?;
+                self.file(at.stamp, Change::Submit { key: key.clone(), submission: entry.submission.clone() });
+                (State::Patched(Arc::new(patch)), outcome)
             }
-            Applied::Changed(record, outcome) => (Arc::new(record), outcome),
+            None => {
+                let before = self.record(&key)?;
+                let at = self.next_moment()?;
+                match before.submit(&rules, &entry.submission, at, self.limits.window)? {
+                    Applied::Duplicate => {
+                        let state = before.live.is_some().then_some(State::Whole(before));
+                        return Ok(Judged { key, rules, state, outcome: Outcome::Duplicate });
+                    }
+                    Applied::Changed(record, outcome) => {
+                        let change = Change::Submit { key: key.clone(), submission: entry.submission.clone() };
+                        self.file(at.stamp, change);
+                        (State::Whole(Arc::new(record)), outcome)
+                    }
+                }
+            }
         };
-        let change = Change::Submit { key: key.clone(), submission: entry.submission.clone() };
-        self.file(at.stamp, change);
-        self.batch.rows.insert(key.clone(), Arc::clone(&record));
-        Ok(Judged { key, rules, record: Some(record), outcome })
+        self.hold(&key, &state);
+        Ok(Judged { key, rules, state: Some(state), outcome })
+    }
+
+    /// Where a living player stands, if that is known without reading a record.
+    fn standing(&mut self, row: &BoardRow, key: &RowKey) -> Option<Standing> {
+        match self.batch.rows.get(key) {
+            Some(state) => state.standing(&row.leaderboard.rules),
+            None => self.order(row)?.read(|index| index.standing(&key.player)),
+        }
+    }
+
+    /// The order of the board's present season, if it is ranked already.
+    fn order(&mut self, row: &BoardRow) -> Option<&Arc<Board>> {
+        let version = row.leaderboard.version;
+        match self.orders.entry(row.number) {
+            Place::Occupied(there) if there.get().0 == version => Some(&there.into_mut().1),
+            entry => {
+                let board = self.ranks.board(&Season { leaderboard: row.id.clone(), version })?;
+                Some(&entry.insert_entry((version, board)).into_mut().1)
+            }
+        }
+    }
+
+    /// Notes in the batch what became of a record.
+    fn hold(&mut self, key: &RowKey, state: &State) {
+        match self.batch.rows.get_mut(key) {
+            Some(there) => there.then(state.clone()),
+            None => {
+                self.batch.rows.insert(key.clone(), state.clone());
+            }
+        }
     }
 
     /// Deletes what a player has on the present season; `None` if there is nothing.
@@ -187,8 +243,9 @@ impl Books {
         let at = self.next_moment()?;
         let Some(record) = before.delete(at).map(Arc::new) else { return Ok(None) };
         self.file(at.stamp, Change::Delete { key: key.clone() });
-        self.batch.rows.insert(key.clone(), Arc::clone(&record));
-        Ok(Some(Judged { key, rules, record: Some(record), outcome: Outcome::Unchanged }))
+        let state = State::Whole(record);
+        self.hold(&key, &state);
+        Ok(Some(Judged { key, rules, state: Some(state), outcome: Outcome::Unchanged }))
     }
 
     /// Creates a board.
@@ -312,10 +369,12 @@ impl Books {
 
     /// The record as the batch in hand has it; one of a player unknown to this season brings only a window.
     fn record(&self, key: &RowKey) -> Result<Arc<Record>, BoardError> {
-        if let Some(record) = self.batch.rows.get(key) {
+        let held = self.batch.rows.get(key);
+        if let Some(State::Whole(record)) = held {
             return Ok(Arc::clone(record));
         }
-        if let Some(record) = self.store.get(key).map_err(|error| unreadable(&error))? {
+        let layers = self.store.peek(key).under(held.cloned());
+        if let Some(record) = self.store.complete(key, &layers).map_err(|error| unreadable(&error))? {
             return Ok(record);
         }
         let window = if key.version > 1 { self.inherited(key)? } else { Default::default() };
@@ -325,8 +384,9 @@ impl Books {
     fn inherited(&self, key: &RowKey) -> Result<hiscore_score::Window, BoardError> {
         // A season that ended within this very batch is not in the store yet.
         for version in (1..key.version).rev().take(self.batch.resets) {
-            if let Some(record) = self.batch.rows.get(&RowKey { version, ..key.clone() }) {
-                return Ok(record.window.clone());
+            let earlier = RowKey { version, ..key.clone() };
+            if self.batch.rows.contains_key(&earlier) {
+                return Ok(self.record(&earlier)?.window.clone());
             }
         }
         self.store.inherited_window(key).map_err(|error| unreadable(&error))

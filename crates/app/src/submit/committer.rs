@@ -9,7 +9,7 @@ use hiscore_api::service::{Accepted, Ack, BoardError, Rejected, Row, Trouble, Wa
 use hiscore_rank::{Board, Index, MemoryRanks};
 use hiscore_score::{Outcome, Season};
 use hiscore_store::AppendError;
-use hiscore_store::embedded::{BoardRow, Embedded, Journal};
+use hiscore_store::embedded::{BoardRow, Embedded, Journal, State};
 
 use super::books::{Books, Judged, NotJudged};
 use super::queue::{Answer, Queue, Request, SubmitRequest, Work};
@@ -98,8 +98,9 @@ impl CommitterParts {
         match request.work {
             Work::Submit(SubmitRequest { id, entries, wanted, answer }) => {
                 let mut judged = Vec::with_capacity(entries.len());
+                let whole = wanted.record && wanted.details;
                 for (at, entry) in entries.iter().enumerate() {
-                    match self.books.submit(&id, entry) {
+                    match self.books.submit(&id, entry, whole) {
                         Ok(done) => judged.push(Ok(done)),
                         Err(NotJudged::Refused(refusal)) => judged.push(Err(Rejected::Refused(refusal))),
                         Err(NotJudged::Board(BoardError::Trouble(trouble))) if at > 0 => {
@@ -242,28 +243,28 @@ fn show_row(
     wanted: Wanted,
     sequence: u64,
 ) -> Accepted {
-    let Judged { key, rules, record, outcome } = judged;
+    let Judged { key, rules, state, outcome } = judged;
     let previous_rank = if wanted.previous_rank { index.rank(&key.player) } else { None };
     if outcome != Outcome::Duplicate
-        && let Some(record) = &record
+        && let Some(state) = &state
     {
-        let moved = match &record.live {
+        let moved = match state.standing(&rules) {
             None => index.remove(&key.player).is_some(),
             // What stays where it stood need not even be found: most of what is offered to a board of best scores.
             Some(_) if outcome == Outcome::Unchanged => false,
-            Some(live) => {
-                let standing = live.standing(&rules);
-                index.upsert(&key.player, standing) != Some(standing)
-            }
+            Some(standing) => index.upsert(&key.player, standing) != Some(standing),
         };
         if moved {
             index.set_revision(sequence);
         }
-        publish.row(key.clone(), Arc::clone(record));
+        publish.row(key.clone(), state.clone());
     }
-    let shown = record.filter(|_| wanted.record).and_then(|record| {
+    let shown = state.filter(|_| wanted.record).and_then(|state| {
         let rank = if wanted.rank { index.rank(&key.player) } else { None };
-        Some(Row::new(key.player, rank, record.live.clone()?, record.updated))
+        Some(match state {
+            State::Whole(record) => Row::new(key.player, rank, record.live.clone()?, record.updated),
+            State::Patched(patch) => Row::placed(key.player, rank, &patch.standing(&rules), &rules),
+        })
     });
     Accepted {
         outcome: Some(outcome),

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use hiscore_config::{ExportSettings, Place};
 use hiscore_score::{RecordKey, Season};
 use hiscore_store::contract::{DeploymentInfo, ShardState};
-use hiscore_store::embedded::{Deployment, Embedded, Kept, Sizes};
+use hiscore_store::embedded::{Deployment, Embedded, Kept, Sizes, State};
 use hiscore_store::{OpenError, Options, Store};
 
 use super::convert::rfc3339;
@@ -118,13 +118,13 @@ fn open(path: &Path) -> Result<Embedded, OpenError> {
 /// Replays what the journal has beyond the table, and puts it into the table, as a start and an end of a server would.
 fn recover(store: &Arc<Embedded>) -> Result<(), OpenError> {
     let limits = Limits { leaderboards: usize::MAX, auto_create: false, window: store.deployment().window };
-    let mut books = Books::open(Arc::clone(store), limits)?;
+    let mut books = Books::open(Arc::clone(store), Arc::default(), limits)?;
     store.recover(|sequence, entry| {
         let shown = books.replay(sequence, &entry)?;
         let mut publish = store.publish();
         match shown {
             Shown::Board(row) => publish.board(row),
-            Shown::Row(key, record) => publish.row(key, record),
+            Shown::Row(key, record) => publish.row(key, State::Whole(record)),
         }
         publish.up_to(sequence, entry.stamp);
         Ok(())

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hiscore_score::{LeaderboardId, Position, Stamp};
-use hiscore_store::embedded::{BoardNumber, BoardRow, Deployment, Embedded, RowKey, Sizes, TableError};
+use hiscore_store::embedded::{BoardNumber, BoardRow, Deployment, Embedded, RowKey, Sizes, State, TableError};
 use hiscore_store::{Disk, DiskFile, Folder, OpenError, Options};
 
 use super::convert::last_stamp;
@@ -255,7 +255,7 @@ impl Target for FolderTarget {
                         self.stamp = self.stamp.max(last_stamp(&record));
                         record.position = Position::new(ERA, sequence);
                         let key = RowKey { board: *board, version: key.season.version, player: key.player };
-                        publish.row(key, Arc::new(record));
+                        publish.row(key, State::Whole(Arc::new(record)));
                         self.waiting += 1;
                     }
                 }

@@ -8,6 +8,7 @@ mod model;
 mod numbers;
 mod operators;
 mod order;
+mod patches;
 mod replay;
 mod retries;
 mod windows;

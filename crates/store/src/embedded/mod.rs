@@ -10,13 +10,14 @@ pub mod bytes;
 pub mod codec;
 pub mod journal;
 pub mod kept;
+mod overlay;
 pub mod table;
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hiscore_score::{PlayerId, Record, Stamp, Window};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
@@ -24,6 +25,8 @@ use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 pub use codec::{BoardNumber, BoardRow, Change, JournalEntry, RowKey};
 pub use journal::{AppendError, Journal, JournalError, Sizes};
 pub use kept::Kept;
+use overlay::Overlay;
+pub use overlay::{Layers, State};
 use table::{Bulk, Progress, Table};
 pub use table::{Deployment, TableError};
 
@@ -113,21 +116,25 @@ pub struct Embedded {
     overlay: RwLock<Overlay>,
     /// Known once recovered; until then there is nothing to trim.
     segments: RwLock<Option<Arc<journal::Segments>>>,
-    /// Held for a whole round of the funnel: there is never more than one. What the last one wrote, if this process
-    /// wrote any.
-    funnel: Mutex<Option<Progress>>,
+    /// Held for a whole round of the funnel: there is never more than one.
+    funnel: Mutex<Round>,
 }
 
+/// Where the funnel is.
 #[derive(Debug, Default)]
-struct Overlay {
-    fresh: HashMap<RowKey, Arc<Record>>,
-    in_flight: HashMap<RowKey, Arc<Record>>,
-    fresh_boards: HashMap<BoardNumber, BoardRow>,
-    /// The last sequence whose effects are all here or in the table.
-    published: u64,
-    stamp: Stamp,
-    /// When the oldest fresh row became fresh.
-    since: Option<Instant>,
+struct Round {
+    /// What is in flight, until it is in the table. A write that failed may have come into it in part, so it is written
+    /// again as it is: joined with what came later, a patch could be half there already.
+    claim: Option<Claim>,
+    /// What the last one wrote, if this process wrote any.
+    last: Option<Progress>,
+}
+
+/// What goes into the table with the records in flight.
+#[derive(Debug)]
+struct Claim {
+    boards: HashMap<BoardNumber, BoardRow>,
+    progress: Progress,
 }
 
 /// What one round of the funnel did.
@@ -179,7 +186,7 @@ impl Embedded {
             }
         }
         let progress = table.progress()?;
-        let overlay = Overlay { published: progress.watermark, stamp: progress.stamp, ..Overlay::default() };
+        let overlay = Overlay::new(progress.watermark, progress.stamp);
         Ok(Self {
             disk,
             sizes: options.journal,
@@ -187,7 +194,7 @@ impl Embedded {
             deployment,
             overlay: RwLock::new(overlay),
             segments: RwLock::new(None),
-            funnel: Mutex::new(None),
+            funnel: Mutex::default(),
         })
     }
 
@@ -238,16 +245,17 @@ impl Embedded {
 
     /// The present state of a record, a tombstone too. May read the disk.
     pub fn get(&self, key: &RowKey) -> Result<Option<Arc<Record>>, TableError> {
-        if let Some(record) = self.peek(key) {
-            return Ok(Some(record));
-        }
-        Ok(self.table.get(key)?.map(Arc::new))
+        self.complete(key, &self.peek(key))
     }
 
-    /// The state of a record if it is dirty; reads no disk. `None` says nothing about the table.
-    pub fn peek(&self, key: &RowKey) -> Option<Arc<Record>> {
-        let overlay = self.overlay.read();
-        overlay.fresh.get(key).or_else(|| overlay.in_flight.get(key)).cloned()
+    /// The state of a record as it was when `layers` was peeked, or a later one. May read the disk.
+    pub fn complete(&self, key: &RowKey, layers: &Layers) -> Result<Option<Arc<Record>>, TableError> {
+        layers.over(|| Ok(self.table.get(key)?.map(Arc::new)))
+    }
+
+    /// What of a record is dirty; reads no disk. Nothing says nothing about the table.
+    pub fn peek(&self, key: &RowKey) -> Layers {
+        self.overlay.read().peek(key)
     }
 
     /// The window that a player brings into the season `key` from the last one they have a record in.
@@ -256,8 +264,10 @@ impl Embedded {
         let in_table = self.table.latest(key.board, &key.player)?.unwrap_or(1).min(key.version);
         for version in (in_table..key.version).rev() {
             let earlier = RowKey { version, ..key.clone() };
-            let record = if version == in_table { self.get(&earlier)? } else { self.peek(&earlier) };
-            if let Some(record) = record {
+            let layers = self.peek(&earlier);
+            if (version == in_table || !layers.is_empty())
+                && let Some(record) = self.complete(&earlier, &layers)?
+            {
                 return Ok(record.window.clone());
             }
         }
@@ -276,8 +286,7 @@ impl Embedded {
 
     /// How many records are fresh or in flight.
     pub fn dirty_rows(&self) -> usize {
-        let overlay = self.overlay.read();
-        overlay.fresh.len() + overlay.in_flight.len()
+        self.overlay.read().rows()
     }
 
     /// Whether the journal has come so near its limit that a round of the funnel should not wait.
@@ -290,8 +299,8 @@ impl Embedded {
         let journal_bytes = self.segments.read().as_ref().map_or(0, |segments| segments.bytes());
         let overlay = self.overlay.read();
         Backlog {
-            rows: overlay.fresh.len() + overlay.in_flight.len(),
-            oldest: overlay.since.map_or(Duration::ZERO, |since| since.elapsed()),
+            rows: overlay.rows(),
+            oldest: overlay.oldest(),
             journal_bytes,
         }
     }
@@ -301,31 +310,35 @@ impl Embedded {
     pub fn flush(&self) -> Result<Flushed, TableError> {
         let mut round = self.funnel.lock();
         self.table.reopen()?;
+        let mut rows = 0;
+        if round.claim.is_some() {
+            rows += self.write_claim(&mut round)?.rows;
+        }
+        round.claim = Some(self.claim());
+        let done = self.write_claim(&mut round)?;
+        Ok(Flushed { rows: rows + done.rows, ..done })
+    }
+
+    fn claim(&self) -> Claim {
         let (boards, watermark, stamp) = {
             let mut overlay = self.overlay.write();
-            overlay.in_flight = std::mem::take(&mut overlay.fresh);
-            overlay.since = None;
-            (std::mem::take(&mut overlay.fresh_boards), overlay.published, overlay.stamp)
+            (overlay.claim(), overlay.published, overlay.stamp)
         };
         let segment = self.segments.read().as_ref().map_or(0, |segments| segments.needed_above(watermark));
-        let progress = Progress { watermark, segment, stamp };
-        let written = self.write_in_flight(&boards, progress, *round == Some(progress));
-        let mut overlay = self.overlay.write();
-        match written {
-            Ok(rows) => {
-                let done = std::mem::take(&mut overlay.in_flight);
-                drop(overlay);
-                // Freeing many records takes a while; readers need not wait for it.
-                drop(done);
-                *round = Some(progress);
-                self.let_go(segment);
-                Ok(Flushed { rows, watermark })
-            }
-            Err(error) => {
-                overlay.put_back(boards);
-                Err(error)
-            }
-        }
+        Claim { boards, progress: Progress { watermark, segment, stamp } }
+    }
+
+    /// Writes what is claimed; after an error it still is.
+    fn write_claim(&self, round: &mut Round) -> Result<Flushed, TableError> {
+        let Some(Claim { boards, progress }) = &round.claim else { return Ok(Flushed::default()) };
+        let progress = *progress;
+        let rows = self.write_in_flight(boards, progress, round.last == Some(progress))?;
+        let done = self.overlay.write().clear();
+        // Freeing many records takes a while; readers need not wait for it.
+        drop(done);
+        (round.claim, round.last) = (None, Some(progress));
+        self.let_go(progress.segment);
+        Ok(Flushed { rows, watermark: progress.watermark })
     }
 
     fn write_in_flight(
@@ -335,9 +348,9 @@ impl Embedded {
         known: bool,
     ) -> Result<usize, TableError> {
         // The lock is not held while writing; the entries are cheap to share.
-        let mut rows: Vec<(RowKey, Arc<Record>)> = {
+        let mut rows: Vec<(RowKey, State)> = {
             let overlay = self.overlay.read();
-            overlay.in_flight.iter().map(|(key, record)| (key.clone(), Arc::clone(record))).collect()
+            overlay.in_flight.iter().map(|(key, state)| (key.clone(), state.clone())).collect()
         };
         if known && rows.is_empty() && boards.is_empty() {
             // An idle server leaves the disk alone.
@@ -348,7 +361,7 @@ impl Embedded {
         let mut chunks = rows.chunks(ROWS_A_WRITE).peekable();
         let mut bulk = Bulk { boards: boards.values().collect(), ..Bulk::default() };
         loop {
-            bulk.rows = chunks.next().unwrap_or_default().iter().map(|(key, row)| (key, &**row)).collect();
+            bulk.rows = chunks.next().unwrap_or_default();
             let last = chunks.peek().is_none();
             bulk.progress = last.then_some(progress);
             self.table.write(&bulk)?;
@@ -370,34 +383,19 @@ impl Embedded {
     }
 }
 
-impl Overlay {
-    /// After a failed write: what was claimed is dirty again, unless something newer is there.
-    fn put_back(&mut self, boards: HashMap<BoardNumber, BoardRow>) {
-        for (key, record) in std::mem::take(&mut self.in_flight) {
-            self.fresh.entry(key).or_insert(record);
-        }
-        for (number, board) in boards {
-            self.fresh_boards.entry(number).or_insert(board);
-        }
-        self.since.get_or_insert_with(Instant::now);
-    }
-}
-
 /// States on their way to the readers.
 #[derive(Debug)]
 pub struct Publish<'a>(RwLockWriteGuard<'a, Overlay>);
 
 impl Publish<'_> {
     /// A record's new state.
-    pub fn row(&mut self, key: RowKey, record: Arc<Record>) {
-        self.0.since.get_or_insert_with(Instant::now);
-        self.0.fresh.insert(key, record);
+    pub fn row(&mut self, key: RowKey, state: State) {
+        self.0.row(key, state);
     }
 
     /// A board's new state.
     pub fn board(&mut self, row: BoardRow) {
-        self.0.since.get_or_insert_with(Instant::now);
-        self.0.fresh_boards.insert(row.number, row);
+        self.0.board(row);
     }
 
     /// Says that everything up to `sequence` is published, and the last stamp given.

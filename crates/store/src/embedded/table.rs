@@ -15,6 +15,7 @@ use redb::{
 use super::bytes::{Corrupt, Reader, put_u64};
 use super::codec::{BoardNumber, BoardRow, RowKey, get_board, get_record, player_of, put_board, put_record};
 use super::codec::{row_key, season_prefix};
+use super::overlay::State;
 use crate::disk::{Disk, DiskFile};
 
 /// Its name.
@@ -86,8 +87,8 @@ pub struct Progress {
 /// What one transaction of the funnel writes.
 #[derive(Debug, Default)]
 pub struct Bulk<'a> {
-    /// Absolute states.
-    pub rows: Vec<(&'a RowKey, &'a Record)>,
+    /// Absolute states, or patches to what is there.
+    pub rows: &'a [(RowKey, State)],
     /// Boards that were created or reset.
     pub boards: Vec<&'a BoardRow>,
     /// With the last transaction of a round.
@@ -200,10 +201,16 @@ impl Table {
             {
                 let mut rows = transaction.open_table(ROWS)?;
                 let mut latest = transaction.open_table(LATEST)?;
-                for (key, record) in &bulk.rows {
+                for (key, state) in bulk.rows {
+                    let bytes = row_key(key);
+                    let record = state.over(|| {
+                        let there = rows.get(bytes.as_slice())?;
+                        let there = there.map(|there| get_record(there.value(), self.window)).transpose()?;
+                        Ok(there.map(Arc::new))
+                    })?;
                     out.clear();
-                    put_record(&mut out, record);
-                    rows.insert(row_key(key).as_slice(), out.as_slice())?;
+                    put_record(&mut out, &record);
+                    rows.insert(bytes.as_slice(), out.as_slice())?;
                     if key.version > 1 {
                         latest.insert((key.board, key.player.as_str()), key.version)?;
                     }

@@ -14,6 +14,9 @@ use crate::disk::Disk;
 const SPARE: &str = "journal-spare";
 /// A spare that is whole; one being made has the other name.
 pub(super) const SPARE_READY: &str = "journal-spare-ready";
+/// Bytes of full segments that a restart reads and replays in a second or two.
+const LONG_READING: u64 = 64 << 20;
+
 /// What the writer and the funnel both need to know of the segments.
 #[derive(Debug)]
 pub struct Segments {
@@ -50,10 +53,12 @@ impl Segments {
         self.list.lock().bytes
     }
 
-    /// Whether more than half of the limit is taken, and letting go of some segments would help.
+    /// Whether there is more than a restart should have to read, or more than half of the limit is taken, and letting go of
+    /// some segments would help.
     pub(crate) fn is_crowded(&self) -> bool {
         let list = self.list.lock();
-        !list.sealed.is_empty() && list.bytes > self.sizes.limit / 2
+        let sealed: u64 = list.sealed.iter().map(|sealed| sealed.size).sum();
+        sealed > 0 && (sealed >= LONG_READING || list.bytes > self.sizes.limit / 2)
     }
 
     /// The oldest segment that holds something above `watermark`: what a restart would have to read from.
