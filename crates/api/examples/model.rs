@@ -18,7 +18,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (shutdown, sockets) = (parts.shutdown.clone(), parts.sockets.clone());
     let listener = tokio::net::TcpListener::bind(&address).await?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let serve = axum::serve(listener, axum::ServiceExt::<Request>::into_make_service(hiscore_api::front(parts)));
+    let serve = axum::serve(
+        listener,
+        axum::ServiceExt::<axum::extract::Request>::into_make_service(hiscore_api::front(parts)),
+    );
     let stop = shutdown.clone();
     serve
         .with_graceful_shutdown(async move {

@@ -68,9 +68,7 @@ async fn respond<B: Incoming>(server: &Arc<Server>, request: Request<B>) -> Resp
     let asked = Asked { media, safely: request.method() != Method::POST, at_home };
     match *request.method() {
         Method::POST => post(server, request, asked).await,
-        Method::GET | Method::HEAD => {
-            get(server, request.uri().query().unwrap_or(""), asked).boxed().await
-        }
+        Method::GET | Method::HEAD => get(server, request.uri().query().unwrap_or(""), asked).boxed().await,
         _ => answer::not_allowed(media, "GET, HEAD, POST", "use POST, or GET for queries"),
     }
 }

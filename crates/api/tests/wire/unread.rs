@@ -28,7 +28,13 @@ async fn is_cut_off(metadata: usize) {
     }
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let serving = tokio::spawn(axum::serve(listener, axum::ServiceExt::<Request>::into_make_service(api.front.clone())).into_future());
+    let serving = tokio::spawn(
+        axum::serve(
+            listener,
+            axum::ServiceExt::<axum::extract::Request>::into_make_service(api.front.clone()),
+        )
+        .into_future(),
+    );
     let mut unread = TcpStream::connect(address).await.unwrap();
     let query =
         "subscription { leaderboardChanged(id: \"b\", first: 100) { records { playerId metadata } } }";

@@ -34,7 +34,13 @@ async fn serve(limits: Value) -> Server {
     let (shutdown, sockets) = (parts.shutdown.clone(), parts.sockets.clone());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/graphql", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, axum::ServiceExt::<Request>::into_make_service(hiscore_api::front(parts))).into_future());
+    tokio::spawn(
+        axum::serve(
+            listener,
+            axum::ServiceExt::<axum::extract::Request>::into_make_service(hiscore_api::front(parts)),
+        )
+        .into_future(),
+    );
     let id = hiscore_score::LeaderboardId::new("b").unwrap();
     hiscore_api::service::Service::create(&model, &id, Default::default()).await.unwrap();
     Server { url, model, shutdown, sockets }

@@ -11,11 +11,11 @@ use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
 use hiscore_api::service::{BoardError, Entry, Trouble};
-use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
 use hiscore_rank::{Board, MemoryRanks};
+use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
 use hiscore_score::{
-    Applied, LeaderboardId, Moment, Outcome, Patch, PlayerId, Position, Record, Refusal, Rules, Season, Stamp,
-    Standing, VersionId,
+    Applied, LeaderboardId, Moment, Outcome, Patch, PlayerId, Position, Record, Refusal, Rules, Season,
+    Stamp, Standing, VersionId,
 };
 use hiscore_store::embedded::{
     BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, State, TableError,
@@ -181,7 +181,10 @@ impl Books {
             Some(standing) => {
                 let at = self.next_moment()?;
                 let (patch, outcome) = Patch::of(&rules, &standing, &entry.submission, at)?;
-                self.file(at.stamp, Change::Submit { key: key.clone(), submission: entry.submission.clone() });
+                self.file(
+                    at.stamp,
+                    Change::Submit { key: key.clone(), submission: entry.submission.clone() },
+                );
                 (State::Patched(Arc::new(patch)), outcome)
             }
             None => {
@@ -193,7 +196,8 @@ impl Books {
                         return Ok(Judged { key, rules, state, outcome: Outcome::Duplicate });
                     }
                     Applied::Changed(record, outcome) => {
-                        let change = Change::Submit { key: key.clone(), submission: entry.submission.clone() };
+                        let change =
+                            Change::Submit { key: key.clone(), submission: entry.submission.clone() };
                         self.file(at.stamp, change);
                         (State::Whole(Arc::new(record)), outcome)
                     }

@@ -18,7 +18,7 @@ use crate::metrics::CommitMetrics;
 use crate::scoreboard::directory::Directory;
 
 /// Rows shown under one lock of a board: readers wait no longer than that takes.
-const ROWS_A_LOCK: usize = 256;
+const ROWS_A_LOCK: usize = 64;
 
 /// What the committer works with.
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hiscore_score::{LeaderboardId, Position, Stamp};
-use hiscore_store::embedded::{BoardNumber, BoardRow, Deployment, Embedded, RowKey, Sizes, State, TableError};
+use hiscore_store::embedded::{
+    BoardNumber, BoardRow, Deployment, Embedded, RowKey, Sizes, State, TableError,
+};
 use hiscore_store::{Disk, DiskFile, Folder, OpenError, Options};
 
 use super::convert::last_stamp;

@@ -298,11 +298,7 @@ impl Embedded {
     pub fn backlog(&self) -> Backlog {
         let journal_bytes = self.segments.read().as_ref().map_or(0, |segments| segments.bytes());
         let overlay = self.overlay.read();
-        Backlog {
-            rows: overlay.rows(),
-            oldest: overlay.oldest(),
-            journal_bytes,
-        }
+        Backlog { rows: overlay.rows(), oldest: overlay.oldest(), journal_bytes }
     }
 
     /// One round of the funnel: claims everything fresh, writes it into the table, clears what was written, and
