@@ -3,18 +3,33 @@
 //! `cargo run --release -p hiscore-rank --example in_process -- 10000 100000 1000000 10000000`
 //!
 //! Each size runs in a process of its own (this program starts itself), so that memory is that size's alone.
-//! Ids have 12 bytes; scores are spread evenly; players are drawn by chance, so that nearly every call misses the
-//! caches. An update includes looking up the old standing and making the id.
+//! Ids have 12 bytes; scores are spread evenly, below the environment variable `SCORES` (a thousand million if it
+//! is not set); players are drawn by chance, so that nearly every call misses the caches. An update includes
+//! looking up the old standing and making the id.
 //!
-//! Measured on 2 shared cores of a virtual machine (others were compiling; runs differ by up to a half):
+//! Measured on 2 shared cores of a virtual machine (others were compiling; runs differ by up to a half), on which
+//! memory answers after 170 ns, and after 400 ns where the table of pages misses the caches too:
 //!
 //! ```text
 //!   players insert µs longest µs B/grown   load s B/loaded update µs rank µs page10 µs around5 µs B/peak
-//!     10000     0.36         51      82     0.00     150     0.46    0.25     0.51     0.80       362
-//!    100000     0.49         94      67     0.02     131     0.96    0.39     0.63     1.08       152
-//!   1000000     1.61        145      72     0.38      74     3.40    1.48     1.40     2.59       108
-//!  10000000     4.28       8080      69     6.88      70     7.65    3.19     2.51     5.35       102
-//! the same with indexset 0.16 and a HashMap:
+//!     10000     0.59         82      85     0.00     140     0.64    0.33     0.55     0.84       364
+//!    100000     0.67        202      71     0.05     113     1.12    0.65     0.91     1.54       136
+//!   1000000     0.86        566      75     0.46      83     2.08    1.64     1.71     3.11       117
+//!  10000000     1.53       1051      72     6.68      72     2.85    2.76     2.87     5.79       104
+//! with SCORES=1000, so that a score is shared by up to ten thousand:
+//!     10000     0.53        107      78     0.00     130     0.70    0.46     0.94     1.57       356
+//!    100000     0.73        239      73     0.05     117     1.47    0.79     1.19     1.85       140
+//!   1000000     0.97        941      80     0.74      88     2.58    1.82     1.69     3.15       123
+//!  10000000     1.16       8087      78     7.11      73     2.96    2.45     2.63     4.51       105
+//! with GLIBC_TUNABLES=glibc.malloc.hugetlb=1, which makes the C library ask for large pages:
+//!  10000000     1.70      34469      73     6.21      73     2.15    1.81     1.91     4.19       105
+//! in the same minutes without keys in the nodes and with hashbrown's tables, and then with SCORES=1000:
+//!     10000     0.48         95      84     0.00     124     0.50    0.32     0.54     1.16       350
+//!    100000     0.95        115      67     0.03     104     1.67    0.93     1.03     1.76       126
+//!   1000000     2.18        526      72     0.48      73     4.34    1.61     1.43     3.05       107
+//!  10000000     4.46       4059      69     7.92      70     6.76    2.80     2.13     4.59       102
+//!  10000000     1.82       8798      72     8.75      68     6.56    3.67     4.21     7.67       101
+//! earlier, with indexset 0.16 and a HashMap:
 //!  10000000     3.98    3162130     182    38.47     182     8.26    3.87     1.88     4.81       217
 //! ```
 //!
@@ -71,7 +86,7 @@ fn timed(times: u64, mut call: impl FnMut() -> Result<(), InvalidId>) -> Result<
 
 fn measure(players: u64) -> Result<String, InvalidId> {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    let spread = 1_000_000_000;
+    let spread = std::env::var("SCORES").ok().and_then(|scores| scores.parse().ok()).unwrap_or(1_000_000_000);
     let before = memory("VmRSS:");
     let mut row = format!("{players:>9}");
 

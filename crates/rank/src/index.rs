@@ -91,9 +91,7 @@ impl Index {
         };
         let before = self.players.standing(slot);
         if before != standing {
-            self.order.remove(&self.players, slot);
-            self.players.set_standing(slot, standing);
-            self.order.insert(&self.players, slot);
+            self.order.relocate(&mut self.players, slot, standing);
         }
         Some(before)
     }

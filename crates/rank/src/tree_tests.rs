@@ -19,13 +19,35 @@ fn standing(score: i64) -> Standing {
     Standing::new(&Rules::default(), Score::new(score).unwrap(), Score::ZERO, Stamp::ZERO)
 }
 
-/// Puts a player at a score, or takes it out.
-type Step = (u16, Option<i64>);
+fn standing_at(score: i64, subscore: i64, stamp: u64) -> Standing {
+    let [score, subscore] = [score, subscore].map(|number| Score::new(number).unwrap());
+    Standing::new(&Rules::default(), score, subscore, Stamp::from_raw(stamp).unwrap())
+}
+
+/// The boards there are: scores close together, the same few again and again, the same all over but for the
+/// stamp, and as far apart as scores can be.
+fn standings() -> impl Strategy<Value = BoxedStrategy<Standing>> {
+    let (least, most) = (Score::MIN.get(), Score::MAX.get());
+    let extreme = prop_oneof![Just(least), Just(most), least..=most, -1..1i64];
+    prop_oneof![
+        Just((-60..60i64).prop_map(standing).boxed()),
+        Just((-1..2i64, 0..2i64, 0..500u64).prop_map(|(a, b, c)| standing_at(a, b, c)).boxed()),
+        Just((0..1u64 << 50).prop_map(|stamp| standing_at(7, 0, stamp)).boxed()),
+        Just((extreme.clone(), extreme, 0..9u64).prop_map(|(a, b, c)| standing_at(a, b, c)).boxed()),
+        Just(Just(standing(-5)).boxed()),
+    ]
+}
+
+/// Puts a player at a standing, or takes it out.
+type Step = (u16, Option<Standing>);
 
 /// Growth, then any mix, then mostly departures: every way in which nodes split, merge and go.
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let some = |share: f64, n| vec((0..400u16, proptest::option::weighted(share, -60..60i64)), n);
-    (some(0.95, 0..600usize), some(0.5, 0..300), some(0.1, 0..900)).prop_map(|(a, b, c)| [a, b, c].concat())
+    standings().prop_flat_map(|standing| {
+        let some = |share: f64, n| vec((0..400u16, proptest::option::weighted(share, standing.clone())), n);
+        (some(0.95, 0..600usize), some(0.5, 0..300), some(0.1, 0..900))
+            .prop_map(|(a, b, c)| [a, b, c].concat())
+    })
 }
 
 fn key(players: &Players, slot: u32) -> OrderKey {
@@ -48,45 +70,72 @@ fn agree<const L: usize, const F: usize>(tree: &Tree<L, F>, players: &Players, m
     assert_eq!(middle, all[start..end]);
 }
 
+/// Takes the steps on a tree and on a sorted set. A player who moves is put elsewhere at once, or is taken out and
+/// put in again.
+fn follow<const L: usize, const F: usize>(steps: Vec<Step>, built: bool, at_once: bool) {
+    let (mut tree, mut players) = (Tree::<L, F>::default(), Players::default());
+    let mut model = BTreeSet::new();
+    if built {
+        (0..300).for_each(|n| {
+            players.add(&player(n), standing(i64::from(n) % 50));
+        });
+        let mut ordered: Vec<_> = players.slots().map(|slot| (players.standing(slot), slot)).collect();
+        ordered.sort_by_key(|(_, slot)| key(&players, *slot));
+        tree = Tree::build(&players, &ordered);
+        model = ordered.iter().map(|(_, slot)| key(&players, *slot)).collect();
+        agree(&tree, &players, &model);
+    }
+    for (at, (n, standing)) in steps.into_iter().enumerate() {
+        let slot = players.find(player(n).as_str());
+        if let Some(slot) = slot {
+            model.remove(&key(&players, slot));
+        }
+        match (slot, standing) {
+            (Some(slot), Some(standing)) if at_once => tree.relocate(&mut players, slot, standing),
+            (Some(slot), Some(standing)) => {
+                tree.remove(&players, slot);
+                players.set_standing(slot, standing);
+                tree.insert(&players, slot);
+            }
+            (Some(slot), None) => {
+                tree.remove(&players, slot);
+                players.remove(slot);
+            }
+            (None, Some(standing)) => {
+                let slot = players.add(&player(n), standing);
+                tree.insert(&players, slot);
+            }
+            (None, None) => {}
+        }
+        if standing.is_some() {
+            let slot = players.find(player(n).as_str()).unwrap();
+            model.insert(key(&players, slot));
+        }
+        if at % 64 == 0 {
+            agree(&tree, &players, &model);
+        }
+    }
+    agree(&tree, &players, &model);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn deep_trees_agree_with_a_sorted_set(steps in steps(), built in any::<bool>()) {
-        let (mut tree, mut players) = (Tree::<4, 4>::default(), Players::default());
-        let mut model = BTreeSet::new();
-        if built {
-            (0..300).for_each(|n| {
-                players.add(&player(n), standing(i64::from(n) % 50));
-            });
-            let mut ordered: Vec<_> = players.slots().map(|slot| (players.standing(slot), slot)).collect();
-            ordered.sort_by_key(|(_, slot)| key(&players, *slot));
-            tree = Tree::build(&players, &ordered);
-            model = ordered.iter().map(|(_, slot)| key(&players, *slot)).collect();
-            agree(&tree, &players, &model);
-        }
-        for (at, (n, score)) in steps.into_iter().enumerate() {
-            let slot = players.find(player(n).as_str());
-            if let Some(slot) = slot {
-                model.remove(&key(&players, slot));
-                tree.remove(&players, slot);
-            }
-            match (slot, score) {
-                (Some(slot), Some(score)) => players.set_standing(slot, standing(score)),
-                (Some(slot), None) => players.remove(slot),
-                (None, Some(score)) => { players.add(&player(n), standing(score)); }
-                (None, None) => {}
-            }
-            if score.is_some() {
-                let slot = players.find(player(n).as_str()).unwrap();
-                model.insert(key(&players, slot));
-                tree.insert(&players, slot);
-            }
-            if at % 64 == 0 {
-                agree(&tree, &players, &model);
-            }
-        }
-        agree(&tree, &players, &model);
+    fn deep_trees_agree_with_a_sorted_set(steps in steps(), built: bool, at_once: bool) {
+        follow::<4, 4>(steps, built, at_once);
+    }
+
+    #[test]
+    fn wide_trees_agree_with_a_sorted_set(steps in steps(), built: bool, at_once: bool) {
+        follow::<64, 32>(steps, built, at_once);
+    }
+
+    /// All in one leaf, from and to every index of it.
+    #[test]
+    fn moves_inside_a_leaf_agree_with_a_sorted_set(moves in vec((0..20u16, -12..12i64), 0..200)) {
+        let all = (0..20).map(|n| (n, Some(standing(i64::from(n) - 10))));
+        follow::<64, 32>(all.chain(moves.into_iter().map(|(n, score)| (n, Some(standing(score))))).collect(), false, true);
     }
 
     #[test]
@@ -134,4 +183,20 @@ fn a_board_that_shrinks_gives_its_nodes_back() {
     }
     let thin = tree.check(&players);
     assert!(thin * 8 < full, "{thin} nodes of {full} are left for a fiftieth");
+}
+
+#[test]
+fn a_board_that_moves_away_gives_its_nodes_back() {
+    let (mut tree, mut players) = (Tree::<64, 32>::default(), Players::default());
+    let slots: Vec<_> = (0..20_000).map(|n| players.add(&player(n), standing(-i64::from(n)))).collect();
+    slots.iter().for_each(|slot| tree.insert(&players, *slot));
+    let before = tree.check(&players);
+    // All but the first of each leaf.
+    for (n, slot) in (0..).zip(&slots) {
+        if n % 32 != 0 {
+            tree.relocate(&mut players, *slot, standing(-30_000 - n));
+        }
+    }
+    let after = tree.check(&players);
+    assert!(after * 4 < before * 5, "{before} nodes have become {after}");
 }

@@ -54,6 +54,12 @@ impl Standing {
         self.reached
     }
 
+    /// The numbers it is compared by, the first before the second before the third.
+    pub fn parts(&self) -> [i64; 3] {
+        // A stamp has 53 bits.
+        [self.primary, self.secondary, self.reached.raw() as i64]
+    }
+
     /// Whether the scores alone (not the stamp) put `self` before `other`.
     pub fn scores_better_than(&self, other: &Self) -> bool {
         (self.primary, self.secondary) < (other.primary, other.secondary)
