@@ -52,14 +52,19 @@ impl Pressure {
         Self { state: Mutex::default(), changed: Condvar::new(), most_rows }
     }
 
+    /// Whether there is room for more dirty records.
+    pub fn has_room(&self, store: &Embedded) -> bool {
+        store.dirty_rows() < self.most_rows
+    }
+
     /// Returns when there is room for more dirty records; an error when there is none because the table cannot be
     /// written.
     pub fn wait_for_room(&self, store: &Embedded) -> Result<(), Trouble> {
-        if store.dirty_rows() < self.most_rows {
+        if self.has_room(store) {
             return Ok(());
         }
         let mut state = self.state.lock();
-        while store.dirty_rows() >= self.most_rows {
+        while !self.has_room(store) {
             if let Some(why) = &state.failing {
                 return Err(Trouble::Unavailable(format!("the table cannot be written: {why}")));
             }

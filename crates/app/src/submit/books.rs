@@ -1,12 +1,13 @@
 //! The books: the sequencer's view of every board and record, ahead of what readers see by the batch in hand.
 //!
 //! Everything about a submission is decided here (season, stamp, duplicate, refusal), by the law alone. What is
-//! decided stays in the batch until the journal has it; [`Books::accept`] then shows it, [`Books::discard`] forgets it.
+//! decided is collected in a batch; [`Books::seal`] hands that out for the journal. While it is on its way there the next
+//! batch is judged on top of it. [`Books::accept`] then makes it part of the past, [`Books::discard`] forgets both.
 //!
 //! A record is read only if its submission needs more of it than where it stands, which the order in memory has: most do not,
 //! and become patches ([`hiscore_score::patch`]), for which the table is read when the funnel writes there anyway.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry as Place;
 use std::sync::Arc;
 
@@ -39,6 +40,9 @@ pub struct Books {
     /// Of the last entry that was accepted.
     sequence: u64,
     stamp: Stamp,
+    /// On its way into the journal.
+    sealed: Batch,
+    /// Judged on top of that.
     batch: Batch,
 }
 
@@ -53,10 +57,12 @@ pub struct Limits {
     pub window: usize,
 }
 
-/// What was decided since the journal was last written.
+/// What was decided together.
 #[derive(Debug, Default)]
 struct Batch {
     entries: Vec<JournalEntry>,
+    /// How many entries it has, also when they were handed out.
+    count: u64,
     rows: HashMap<RowKey, State>,
     boards: HashMap<LeaderboardId, BoardRow>,
     /// How many seasons it ends.
@@ -118,6 +124,7 @@ impl Books {
             limits,
             sequence: 0,
             stamp,
+            sealed: Batch { stamp, ..Batch::default() },
             batch: Batch { stamp, ..Batch::default() },
         })
     }
@@ -132,31 +139,27 @@ impl Books {
         self.sequence = sequence;
     }
 
-    /// What was decided since the last [`Books::accept`] or [`Books::discard`].
-    pub fn entries(&self) -> &[JournalEntry] {
-        &self.batch.entries
+    /// Closes the batch, and hands out its entries for the journal. The one before must have been accepted or discarded.
+    pub fn seal(&mut self) -> Vec<JournalEntry> {
+        let next = Batch { stamp: self.batch.stamp, ..Batch::default() };
+        self.sealed = std::mem::replace(&mut self.batch, next);
+        std::mem::take(&mut self.sealed.entries)
     }
 
-    /// The sequence and the stamp that the batch ends with.
-    pub fn end_of_batch(&self) -> (u64, Stamp) {
-        (self.sequence + self.batch.entries.len() as u64, self.batch.stamp)
-    }
-
-    /// The batch is in the journal.
-    pub fn accept(&mut self) {
-        let (sequence, stamp) = self.end_of_batch();
-        for (id, row) in self.batch.boards.drain() {
+    /// What was sealed is in the journal; returns the sequence and the stamp that it ends with.
+    pub fn accept(&mut self) -> (u64, Stamp) {
+        (self.sequence, self.stamp) = (self.sequence + self.sealed.count, self.sealed.stamp);
+        let done = std::mem::replace(&mut self.sealed, Batch { stamp: self.stamp, ..Batch::default() });
+        for (id, row) in done.boards {
             self.names.insert(row.number, id.clone());
             self.boards.insert(id, row);
         }
-        self.batch.entries.clear();
-        self.batch.rows.clear();
-        self.batch.resets = 0;
-        (self.sequence, self.stamp) = (sequence, stamp);
+        (self.sequence, self.stamp)
     }
 
-    /// The batch is not in the journal, or nobody knows: nothing of it counts.
+    /// What was sealed is not in the journal, or nobody knows: nothing of it counts, nor of what was judged on top of it.
     pub fn discard(&mut self) {
+        self.sealed = Batch { stamp: self.stamp, ..Batch::default() };
         self.batch = Batch { stamp: self.stamp, ..Batch::default() };
     }
 
@@ -167,6 +170,7 @@ impl Books {
         // A board is created by a submission that is taken, or not at all: nobody would be shown it otherwise.
         if judged.is_err() && unknown && self.batch.boards.remove(id).is_some() {
             self.batch.entries.pop();
+            self.batch.count -= 1;
         }
         judged
     }
@@ -210,7 +214,7 @@ impl Books {
 
     /// Where a living player stands, if that is known without reading a record.
     fn standing(&mut self, row: &BoardRow, key: &RowKey) -> Option<Standing> {
-        match self.batch.rows.get(key) {
+        match self.batch.rows.get(key).or_else(|| self.sealed.rows.get(key)) {
             Some(state) => state.standing(&row.leaderboard.rules),
             None => self.order(row)?.read(|index| index.standing(&key.player)),
         }
@@ -257,8 +261,9 @@ impl Books {
         if self.board(id).is_some() {
             return Err(BoardError::AlreadyExists);
         }
-        let count =
-            self.boards.len() + self.batch.boards.keys().filter(|id| !self.boards.contains_key(*id)).count();
+        let new = self.sealed.boards.keys().chain(self.batch.boards.keys());
+        let new: HashSet<_> = new.filter(|id| !self.boards.contains_key(*id)).collect();
+        let count = self.boards.len() + new.len();
         if count >= self.limits.leaderboards {
             return Err(BoardError::TooMany(format!(
                 "there are {count} leaderboards already, the limit is --max-leaderboards {}",
@@ -360,7 +365,8 @@ impl Books {
     }
 
     fn board(&self, id: &LeaderboardId) -> Option<&BoardRow> {
-        self.batch.boards.get(id).or_else(|| self.boards.get(id))
+        let newer = self.batch.boards.get(id).or_else(|| self.sealed.boards.get(id));
+        newer.or_else(|| self.boards.get(id))
     }
 
     fn board_or_auto_create(&mut self, id: &LeaderboardId) -> Result<BoardRow, BoardError> {
@@ -371,13 +377,13 @@ impl Books {
         }
     }
 
-    /// The record as the batch in hand has it; one of a player unknown to this season brings only a window.
+    /// The record as the batches in hand have it; one of a player unknown to this season brings only a window.
     fn record(&self, key: &RowKey) -> Result<Arc<Record>, BoardError> {
-        let held = self.batch.rows.get(key);
-        if let Some(State::Whole(record)) = held {
+        let (newest, newer) = (self.batch.rows.get(key), self.sealed.rows.get(key));
+        if let Some(State::Whole(record)) = newest {
             return Ok(Arc::clone(record));
         }
-        let layers = self.store.peek(key).under(held.cloned());
+        let layers = self.store.peek(key).under(newest.cloned(), newer.cloned());
         if let Some(record) = self.store.complete(key, &layers).map_err(|error| unreadable(&error))? {
             return Ok(record);
         }
@@ -386,10 +392,10 @@ impl Books {
     }
 
     fn inherited(&self, key: &RowKey) -> Result<hiscore_score::Window, BoardError> {
-        // A season that ended within this very batch is not in the store yet.
-        for version in (1..key.version).rev().take(self.batch.resets) {
+        // A season that ended within these very batches is not in the store yet.
+        for version in (1..key.version).rev().take(self.sealed.resets + self.batch.resets) {
             let earlier = RowKey { version, ..key.clone() };
-            if self.batch.rows.contains_key(&earlier) {
+            if self.batch.rows.contains_key(&earlier) || self.sealed.rows.contains_key(&earlier) {
                 return Ok(self.record(&earlier)?.window.clone());
             }
         }
@@ -402,12 +408,13 @@ impl Books {
                 "the clock is beyond the last stamp there is (2094)".into(),
             ))
         })?;
-        let sequence = self.sequence + self.batch.entries.len() as u64 + 1;
+        let sequence = self.sequence + self.sealed.count + self.batch.count + 1;
         Ok(Moment { position: Position::new(ERA, sequence), stamp })
     }
 
     fn file(&mut self, stamp: Stamp, change: Change) {
         self.batch.stamp = stamp;
+        self.batch.count += 1;
         self.batch.entries.push(JournalEntry { stamp, change });
     }
 }

@@ -1,9 +1,11 @@
-//! The committer: one thread that judges what waits, syncs it, shows it, and only then answers.
+//! The committer: one thread that judges what waits, has it synced, shows it, and only then answers.
 //!
-//! While one batch is being synced the next one collects in the queue, so the batch grows with the load by itself;
-//! nothing ever waits on purpose. Readers see nothing that a crash could take back, since ranks move after the sync.
+//! While one batch is being synced ([`super::syncer`]) the next one is judged on top of it, and what comes then collects in
+//! the queue: so a batch grows with the load by itself, and nothing ever waits on purpose. If a sync fails, what was judged
+//! on top of it fails with it. Readers see nothing that a crash could take back, since ranks move after the sync.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use hiscore_api::service::{Accepted, Ack, BoardError, Rejected, Row, Trouble, Wanted};
 use hiscore_rank::{Board, Index, MemoryRanks};
@@ -13,6 +15,7 @@ use hiscore_store::embedded::{BoardRow, Embedded, Journal, State};
 
 use super::books::{Books, Judged, NotJudged};
 use super::queue::{Answer, Queue, Request, SubmitRequest, Work};
+use super::syncer::Syncer;
 use crate::coalesce::Pressure;
 use crate::metrics::CommitMetrics;
 use crate::scoreboard::directory::Directory;
@@ -47,6 +50,15 @@ pub struct CommitterParts {
 #[derive(Debug)]
 pub struct Committer(std::thread::JoinHandle<()>);
 
+/// Judges and shows: everything but the sync in between.
+struct Sequencer<'a> {
+    store: &'a Embedded,
+    books: &'a mut Books,
+    ranks: &'a MemoryRanks,
+    directory: &'a Directory,
+    metrics: &'a CommitMetrics,
+}
+
 /// A request that was judged, waiting for the sync.
 enum Pending {
     Submit { answer: Answer<super::queue::SubmitAnswer>, judged: SubmitJudged, wanted: Wanted },
@@ -75,23 +87,121 @@ impl Committer {
 }
 
 impl CommitterParts {
-    fn run(mut self) {
+    fn run(self) {
+        let Self { queue, store, journal, mut books, ranks, directory, pressure, metrics, most } = self;
+        let syncer = match Syncer::start(journal, Arc::clone(&queue)) {
+            Ok(syncer) => syncer,
+            Err(error) => return tracing::error!(%error, "the operating system gives no thread"),
+        };
+        let mut sequencer = Sequencer {
+            store: &store,
+            books: &mut books,
+            ranks: &ranks,
+            directory: &directory,
+            metrics: &metrics,
+        };
+        let mut syncing: Option<Vec<Pending>> = None;
         let mut requests = Vec::new();
-        while self.queue.take(&mut requests, self.most) {
-            if let Err(trouble) = self.pressure.wait_for_room(&self.store) {
-                for request in requests.drain(..) {
-                    refuse(request, &trouble);
-                }
-                continue;
+        while queue.take(&mut requests, most, syncing.is_some()) {
+            // Nobody who is durable waits for the funnel.
+            if !pressure.has_room(&store)
+                && let Some(batch) = syncing.take()
+            {
+                sequencer.end(batch, None, &syncer);
             }
-            self.step(requests.drain(..));
+            let mut judged = None;
+            if !requests.is_empty() {
+                match pressure.wait_for_room(&store) {
+                    Ok(()) => {
+                        let batch = requests.drain(..).map(|request| sequencer.judge(request)).collect();
+                        judged = Some(batch);
+                    }
+                    Err(trouble) => requests.drain(..).for_each(|request| refuse(request, &trouble)),
+                }
+            }
+            syncing = match syncing.take() {
+                Some(batch) => sequencer.end(batch, judged, &syncer),
+                None => judged.and_then(|batch| sequencer.begin(batch, &syncer)),
+            };
+            if syncer.is_dead() {
+                // Who waits is told that nobody knows, and who watches this thread ends the process.
+                return;
+            }
+        }
+        if let Some(batch) = syncing {
+            sequencer.end(batch, None, &syncer);
+        }
+        syncer.end();
+    }
+
+    /// One batch on this thread: judges, syncs, shows, answers.
+    pub fn step(&mut self, requests: impl IntoIterator<Item = Request>) {
+        let Self { store, journal, books, ranks, directory, metrics, .. } = self;
+        let mut sequencer = Sequencer { store, books, ranks, directory, metrics };
+        let batch = requests.into_iter().map(|request| sequencer.judge(request)).collect();
+        let entries = sequencer.books.seal();
+        let began = Instant::now();
+        match journal.append(&entries) {
+            Ok(()) => {
+                sequencer.metrics.committed(entries.len(), began.elapsed());
+                let end = sequencer.books.accept();
+                sequencer.show(batch, end);
+            }
+            Err(error) => sequencer.failed(error, entries.len(), batch, None),
+        }
+    }
+}
+
+impl Sequencer<'_> {
+    /// Has the journal take what was judged.
+    fn begin(&mut self, batch: Vec<Pending>, syncer: &Syncer) -> Option<Vec<Pending>> {
+        syncer.begin(self.books.seal());
+        Some(batch)
+    }
+
+    /// Waits until the journal has `batch`, or not; then has it take `next`, which was judged on top of it, and shows the
+    /// batch meanwhile. Returns what is being synced then.
+    fn end(
+        &mut self,
+        batch: Vec<Pending>,
+        next: Option<Vec<Pending>>,
+        syncer: &Syncer,
+    ) -> Option<Vec<Pending>> {
+        let (appended, entries, took) = syncer.wait();
+        match appended {
+            Ok(()) => {
+                self.metrics.committed(entries, took);
+                let end = self.books.accept();
+                let next = next.and_then(|next| self.begin(next, syncer));
+                self.show(batch, end);
+                next
+            }
+            Err(error) => {
+                self.failed(error, entries, batch, next);
+                None
+            }
         }
     }
 
-    /// One batch: judges, syncs, shows, answers.
-    pub fn step(&mut self, requests: impl IntoIterator<Item = Request>) {
-        let pending = requests.into_iter().map(|request| self.judge(request)).collect();
-        self.commit(pending);
+    fn failed(
+        &mut self,
+        error: AppendError,
+        entries: usize,
+        batch: Vec<Pending>,
+        next: Option<Vec<Pending>>,
+    ) {
+        self.metrics.failed();
+        tracing::warn!(%error, entries, "a batch was not committed");
+        self.books.discard();
+        // What was judged on top of it was never written.
+        let on_top = Trouble::Unavailable(format!("what came right before could not be committed: {error}"));
+        let trouble = match error {
+            AppendError::Refused(why) => Trouble::Unavailable(why),
+            AppendError::Ambiguous(why) => Trouble::Ambiguous(why),
+        };
+        // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
+        batch.into_iter().for_each(|pending| pending.fail(&trouble));
+        next.into_iter().flatten().for_each(|pending| pending.fail(&on_top));
     }
 
     fn judge(&mut self, request: Request) -> Pending {
@@ -122,29 +232,6 @@ impl CommitterParts {
             }
             Work::Delete { id, player, answer } => {
                 Pending::Delete { answer, done: self.books.delete(&id, &player) }
-            }
-        }
-    }
-
-    fn commit(&mut self, pending: Vec<Pending>) {
-        let began = std::time::Instant::now();
-        match self.journal.append(self.books.entries()) {
-            Ok(()) => {
-                self.metrics.committed(self.books.entries().len(), began.elapsed());
-                let end = self.books.end_of_batch();
-                self.books.accept();
-                self.show(pending, end);
-            }
-            Err(error) => {
-                self.metrics.failed();
-                tracing::warn!(%error, entries = self.books.entries().len(), "a batch was not committed");
-                self.books.discard();
-                let trouble = match error {
-                    AppendError::Refused(why) => Trouble::Unavailable(why),
-                    AppendError::Ambiguous(why) => Trouble::Ambiguous(why),
-                };
-                // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
-                pending.into_iter().for_each(|pending| pending.fail(&trouble));
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod guard;
 pub mod logged;
 pub mod queue;
 pub mod remote;
+mod syncer;
 pub mod verdicts;
 pub mod waiting;
 

@@ -108,6 +108,8 @@ struct State {
     requests: VecDeque<Request>,
     bytes: usize,
     closed: bool,
+    /// A batch was synced, and the committer does not know yet.
+    synced: bool,
 }
 
 impl Queue {
@@ -135,11 +137,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for work, then moves what waits into `batch`: up to `most` submissions, or one larger request.
-    /// `false`: closed, and nothing is left.
-    pub fn take(&self, batch: &mut Vec<Request>, most: usize) -> bool {
+    /// Waits for work, then moves what waits into `batch`: up to `most` submissions, or one larger request. If one is
+    /// `syncing`, returns with nothing once that is done. `false`: closed, and nothing is left.
+    pub fn take(&self, batch: &mut Vec<Request>, most: usize, syncing: bool) -> bool {
         let mut state = self.state.lock();
         while state.requests.is_empty() {
+            if syncing && state.synced {
+                return true;
+            }
             if state.closed {
                 return false;
             }
@@ -157,6 +162,17 @@ impl Queue {
             }
         }
         true
+    }
+
+    /// A batch is synced, or will not be.
+    pub(super) fn synced(&self) {
+        self.state.lock().synced = true;
+        self.arrived.notify_all();
+    }
+
+    /// The committer knows what came of the last batch.
+    pub(super) fn answered(&self) {
+        self.state.lock().synced = false;
     }
 
     /// Takes no more; what waits is still done.

@@ -62,7 +62,7 @@ impl State {
 /// What lies over the table of a record at one moment, the newest first. Never joined: each may be in the table by the time
 /// that it is read.
 #[derive(Debug, Clone)]
-pub struct Layers([Option<State>; 3]);
+pub struct Layers([Option<State>; 4]);
 
 impl Layers {
     /// Whether the record is not dirty.
@@ -70,10 +70,10 @@ impl Layers {
         self.0.iter().all(Option::is_none)
     }
 
-    /// The same under what is not published yet.
-    pub fn under(mut self, newest: Option<State>) -> Self {
-        self.0[0] = newest;
-        self
+    /// The same under what is not published yet: two more layers, the newest first.
+    pub fn under(self, newest: Option<State>, newer: Option<State>) -> Self {
+        let [.., fresh, in_flight] = self.0;
+        Self([newest, newer, fresh, in_flight])
     }
 
     /// The record with these layers over what `table` says.
@@ -115,7 +115,7 @@ impl Overlay {
     }
 
     pub(super) fn peek(&self, key: &RowKey) -> Layers {
-        Layers([None, self.fresh.get(key).cloned(), self.in_flight.get(key).cloned()])
+        Layers([None, None, self.fresh.get(key).cloned(), self.in_flight.get(key).cloned()])
     }
 
     /// How many changes there are of records.
