@@ -105,6 +105,13 @@ impl Index {
         Some(standing)
     }
 
+    /// Brings near to the processor what looking for these players needs, all at once: on a large board a player is a few
+    /// cache misses away, and those of many side by side cost little more than those of one. Changes nothing. For some
+    /// hundred players who are looked for right after.
+    pub fn fetch<'a>(&self, players: impl Iterator<Item = &'a PlayerId>) {
+        self.players.fetch(players.map(PlayerId::as_str));
+    }
+
     /// Where a player stands, in scores. O(1).
     pub fn standing(&self, player: &PlayerId) -> Option<Standing> {
         Some(self.players.standing(self.players.find(player.as_str())?))

@@ -7,8 +7,8 @@
 //! A record is read only if its submission needs more of it than where it stands, which the order in memory has: most do not,
 //! and become patches ([`hiscore_score::patch`]), for which the table is read when the funnel writes there anyway.
 
-use std::collections::{HashMap, HashSet};
 use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use hiscore_api::service::{BoardError, Entry, Trouble};
@@ -161,6 +161,15 @@ impl Books {
     pub fn discard(&mut self) {
         self.sealed = Batch { stamp: self.stamp, ..Batch::default() };
         self.batch = Batch { stamp: self.stamp, ..Batch::default() };
+    }
+
+    /// Looks ahead to players of a board who are to be judged right after. Decides nothing.
+    pub fn fetch<'a>(&mut self, id: &LeaderboardId, players: impl Iterator<Item = &'a PlayerId>) {
+        if let Some(row) = self.board(id).cloned()
+            && let Some(order) = self.order(&row)
+        {
+            order.read(|index| index.fetch(players));
+        }
     }
 
     /// Judges one submission to the board's present season. `whole`: all of the record after it is wanted.

@@ -113,6 +113,7 @@ impl CommitterParts {
             if !requests.is_empty() {
                 match pressure.wait_for_room(&store) {
                     Ok(()) => {
+                        sequencer.look_ahead(&requests);
                         let batch = requests.drain(..).map(|request| sequencer.judge(request)).collect();
                         judged = Some(batch);
                     }
@@ -202,6 +203,19 @@ impl Sequencer<'_> {
         // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
         batch.into_iter().for_each(|pending| pending.fail(&trouble));
         next.into_iter().flatten().for_each(|pending| pending.fail(&on_top));
+    }
+
+    /// Looks for all players of a batch at once, those of requests to one board that follow each other together.
+    fn look_ahead(&mut self, requests: &[Request]) {
+        let submits = requests.iter().filter_map(|request| match &request.work {
+            Work::Submit(submit) => Some(submit),
+            _ => None,
+        });
+        let submits: Vec<&SubmitRequest> = submits.collect();
+        for same in submits.chunk_by(|a, b| a.id == b.id) {
+            let players = same.iter().flat_map(|submit| &submit.entries).map(|entry| &entry.player);
+            self.books.fetch(&same[0].id, players);
+        }
     }
 
     fn judge(&mut self, request: Request) -> Pending {
