@@ -163,7 +163,7 @@ pub struct ServeSettings {
     pub journal_segment: u64,
     /// Bytes of journal not yet in the store, at most: two segments to 16 TiB, 1 GiB by default.
     pub journal_limit: u64,
-    /// The longest pause of the funnel while something is dirty: 1 ms to 1 h, 1 s by default.
+    /// The pause of the funnel while something is dirty, if it was not busy for longer: 1 ms to 1 h, 1 s by default.
     pub flush_interval: Duration,
     /// Records that wait in memory for the store, at most: 1,000 to 1,000,000,000, 1,000,000 by default.
     pub max_dirty: usize,

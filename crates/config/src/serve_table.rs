@@ -208,8 +208,8 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
     bytes_row!("journal-limit", STORING, 128 << 10, 16 << 40, journal_limit,
         "Journal that may wait to reach the store; beyond it submissions are answered UNAVAILABLE."),
     duration_row!("flush-interval", STORING, MS, HOUR, flush_interval,
-        "The longest pause before changed records go to the store; in the data folder, the longer one of this and ten times as \
-         long as the last ones took."),
+        "The pause before changed records go to the store, if that was not busy for longer with the last ones: then as long as \
+         those took, in the data folder ten times as long."),
     count_row!("max-dirty", STORING, 1_000..=1_000_000_000, max_dirty,
         "Records that may wait in memory for the store, about 300 bytes each without metadata and submission ids; \
          when there are as many, commits wait for the store."),

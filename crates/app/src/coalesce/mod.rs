@@ -1,8 +1,8 @@
 //! Coalesce: the funnel. Carries what is dirty into the table, one round at a time, however often it changed.
 //!
-//! It runs once an interval while something is dirty, or after ten times as long as the last round took if that is longer;
-//! earlier when much is waiting. A row costs the less the more are written together, since neighbours share the table's
-//! pages: so the busier the server, the longer it rests. When the table cannot be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
+//! It runs once an interval while something is dirty, and rests ten times as long as it wrote, also between the transactions
+//! of one round, so that commits hardly notice it; earlier when much is waiting. A row costs the less the more are written
+//! together, since neighbours share the table's pages: so the busier the server, the longer it rests. When the table cannot be written it backs off and goes on coalescing: memory then grows with the players that changed, and when a
 //! bound is reached the committer refuses instead ([`Pressure`]).
 
 pub mod persister;
@@ -20,8 +20,10 @@ use crate::scoreboard::directory::Directory;
 
 /// A round begins early when one of so many parts of the most dirty records is there.
 const EAGER_PART: usize = 4;
-/// So many times as long as a round took, the next one waits.
+/// It rests so many times as long as it wrote.
 const REST_FACTOR: u32 = 10;
+/// It does not rest when one of so many parts of the most dirty records is there.
+const HURRY_PART: usize = 2;
 /// Between two early rounds, so that one which changes nothing is not repeated without end.
 const REST: Duration = Duration::from_millis(20);
 /// How often it is looked whether an early round is due.
@@ -105,6 +107,22 @@ impl Pressure {
         }
     }
 
+    /// Rests for so long, or until it would be in somebody's way; for how long it did.
+    fn rest(&self, store: &Embedded, pause: Duration) -> Duration {
+        let began = Instant::now();
+        let until = began + pause;
+        let mut state = self.state.lock();
+        while Instant::now() < until
+            && !state.closed
+            && !state.hurry
+            && store.dirty_rows() < self.most_rows.div_ceil(HURRY_PART)
+            && !store.is_crowded()
+        {
+            self.changed.wait_until(&mut state, until.min(Instant::now() + LOOK));
+        }
+        began.elapsed()
+    }
+
     fn report(&self, result: Result<(), &TableError>) {
         let mut state = self.state.lock();
         state.failing = result.err().map(ToString::to_string);
@@ -157,11 +175,13 @@ impl FunnelParts {
         let mut pause = self.interval;
         loop {
             let open = self.pressure.wait(&self.store, pause);
+            let mut rested = Duration::ZERO;
             let began = Instant::now();
-            let done = self.round();
+            let done = self.round(&mut rested);
+            let wrote = began.elapsed().saturating_sub(rested);
             self.pressure.report(done.as_ref().copied());
             pause = match &done {
-                Ok(()) => self.interval.max(began.elapsed() * REST_FACTOR),
+                Ok(()) => self.interval.max((wrote * REST_FACTOR).saturating_sub(rested)),
                 // Doubled with each failure. There is one funnel, so nobody to keep out of step with.
                 Err(_) => (pause * 2).clamp(Duration::from_millis(200), LONGEST_BACKOFF),
             };
@@ -171,11 +191,12 @@ impl FunnelParts {
         }
     }
 
-    fn round(&self) -> Result<(), TableError> {
+    fn round(&self, rested: &mut Duration) -> Result<(), TableError> {
         let began = Instant::now();
-        match self.store.flush() {
+        let rest = |wrote| *rested += self.pressure.rest(&self.store, wrote * REST_FACTOR);
+        match self.store.flush_slowly(rest) {
             Ok(flushed) => {
-                self.metrics.flushed(flushed.rows, began.elapsed());
+                self.metrics.flushed(flushed.rows, began.elapsed().saturating_sub(*rested));
                 self.let_go_of_ended_seasons(flushed.watermark);
                 Ok(())
             }

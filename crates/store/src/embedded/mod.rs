@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hiscore_score::{PlayerId, Record, Stamp, Window};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
@@ -304,14 +304,19 @@ impl Embedded {
     /// One round of the funnel: claims everything fresh, writes it into the table, clears what was written, and
     /// lets go of the journal's segments that are no longer needed. After an error everything is as dirty as before.
     pub fn flush(&self) -> Result<Flushed, TableError> {
+        self.flush_slowly(|_| {})
+    }
+
+    /// The same; between two transactions, `rest` is told how long the last one took, and may take its time.
+    pub fn flush_slowly(&self, mut rest: impl FnMut(Duration)) -> Result<Flushed, TableError> {
         let mut round = self.funnel.lock();
         self.table.reopen()?;
         let mut rows = 0;
         if round.claim.is_some() {
-            rows += self.write_claim(&mut round)?.rows;
+            rows += self.write_claim(&mut round, &mut rest)?.rows;
         }
         round.claim = Some(self.claim());
-        let done = self.write_claim(&mut round)?;
+        let done = self.write_claim(&mut round, &mut rest)?;
         Ok(Flushed { rows: rows + done.rows, ..done })
     }
 
@@ -325,10 +330,10 @@ impl Embedded {
     }
 
     /// Writes what is claimed; after an error it still is.
-    fn write_claim(&self, round: &mut Round) -> Result<Flushed, TableError> {
+    fn write_claim(&self, round: &mut Round, rest: &mut impl FnMut(Duration)) -> Result<Flushed, TableError> {
         let Some(Claim { boards, progress }) = &round.claim else { return Ok(Flushed::default()) };
         let progress = *progress;
-        let rows = self.write_in_flight(boards, progress, round.last == Some(progress))?;
+        let rows = self.write_in_flight(boards, progress, round.last == Some(progress), rest)?;
         let done = self.overlay.write().clear();
         // Freeing many records takes a while; readers need not wait for it.
         drop(done);
@@ -342,6 +347,7 @@ impl Embedded {
         boards: &HashMap<BoardNumber, BoardRow>,
         progress: Progress,
         known: bool,
+        rest: &mut impl FnMut(Duration),
     ) -> Result<usize, TableError> {
         // The lock is not held while writing; the entries are cheap to share.
         let mut rows: Vec<(RowKey, State)> = {
@@ -360,10 +366,12 @@ impl Embedded {
             bulk.rows = chunks.next().unwrap_or_default();
             let last = chunks.peek().is_none();
             bulk.progress = last.then_some(progress);
+            let began = Instant::now();
             self.table.write(&bulk)?;
             if last {
                 return Ok(rows.len());
             }
+            rest(began.elapsed());
             bulk.boards.clear();
         }
     }
