@@ -126,7 +126,7 @@ describe("verdict", () => {
     expect(verdict([])).toBe("unknown");
     expect(verdict([reading(0, 9, 9), reading(2, 9, 9)])).toBe("idle");
     expect(verdict([reading(0, 9, 9), reading(2, 90, 9, { dirty: 5, oldestSeconds: 1 })])).toBe("keeping up");
-    expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { dirty: 5, oldestSeconds: 11 })])).toBe("behind");
+    expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { dirty: 5, oldestSeconds: 31 })])).toBe("behind");
     expect(verdict([reading(0, 9, 9), reading(2, 9, 9, { failures: 1, dirty: 5 })])).toBe("failing");
   });
 

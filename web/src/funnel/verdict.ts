@@ -4,8 +4,11 @@ import { grown, type Reading } from "./readings.ts";
 
 export type Verdict = "unknown" | "silent" | "broken" | "elsewhere" | "failing" | "behind" | "keeping up" | "idle";
 
-/** The funnel writes once a second; a record that waits for so long waits for a reason. */
-const BEHIND_SECONDS = 10;
+/**
+ * The funnel writes once a second, and under load rests for up to ten seconds within a round and ten behind it: a record that
+ * waits for so long waits for a reason.
+ */
+const BEHIND_SECONDS = 30;
 const RECENT_MS = 15_000;
 /** Three looks in a row that got no answer. */
 const SILENT_MS = 7_000;

@@ -22,6 +22,8 @@ use crate::scoreboard::directory::Directory;
 const EAGER_PART: usize = 4;
 /// It rests so many times as long as it wrote.
 const REST_FACTOR: u32 = 10;
+/// And not longer than this within a round, nor behind it: a restart replays what it did not write.
+const LONGEST_REST: Duration = Duration::from_secs(10);
 /// It does not rest when one of so many parts of the most dirty records is there.
 const HURRY_PART: usize = 2;
 /// Between two early rounds, so that one which changes nothing is not repeated without end.
@@ -181,7 +183,7 @@ impl FunnelParts {
             let wrote = began.elapsed().saturating_sub(rested);
             self.pressure.report(done.as_ref().copied());
             pause = match &done {
-                Ok(()) => self.interval.max((wrote * REST_FACTOR).saturating_sub(rested)),
+                Ok(()) => self.interval.max((wrote * REST_FACTOR).saturating_sub(rested).min(LONGEST_REST)),
                 // Doubled with each failure. There is one funnel, so nobody to keep out of step with.
                 Err(_) => (pause * 2).clamp(Duration::from_millis(200), LONGEST_BACKOFF),
             };
@@ -193,7 +195,10 @@ impl FunnelParts {
 
     fn round(&self, rested: &mut Duration) -> Result<(), TableError> {
         let began = Instant::now();
-        let rest = |wrote| *rested += self.pressure.rest(&self.store, wrote * REST_FACTOR);
+        let rest = |wrote: Duration| {
+            let pause = (wrote * REST_FACTOR).min(LONGEST_REST.saturating_sub(*rested));
+            *rested += self.pressure.rest(&self.store, pause);
+        };
         match self.store.flush_slowly(rest) {
             Ok(flushed) => {
                 self.metrics.flushed(flushed.rows, began.elapsed().saturating_sub(*rested));
