@@ -5,6 +5,8 @@
 #![allow(clippy::print_stdout, reason = "each test says what it did")]
 
 mod common;
+#[path = "failing_syncs/overlapped.rs"]
+mod overlapped;
 
 use std::collections::BTreeMap;
 

@@ -1,15 +1,9 @@
 //! The committer on its own threads, as it is served: one batch is judged while another is being synced, and syncs fail.
 //! What was acknowledged is there, each once; what was refused is not, also where it was judged on top of what failed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
-#![allow(clippy::print_stdout, reason = "each test says what it did")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::{Server, player};
 use hiscore::submit::{Committer, Queue, Request, SubmitRequest, Work};
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
 use hiscore_faults::{Random, SimDisk};
@@ -18,6 +12,8 @@ use hiscore_score::{
 };
 use hiscore_store::embedded::{Embedded, RowKey};
 use tokio::sync::oneshot;
+
+use crate::common::{Server, player};
 
 const CLIENTS: u64 = 4;
 const REQUESTS: u64 = 80;
