@@ -19,13 +19,13 @@ use crate::metrics::FunnelMetrics;
 use crate::scoreboard::directory::Directory;
 
 /// A round begins early when one of so many parts of the most dirty records is there.
-const EAGER_PART: usize = 4;
+const EAGER_PART: usize = 10;
 /// It rests so many times as long as it wrote.
 const REST_FACTOR: u32 = 10;
 /// And not longer than this within a round, nor behind it: a restart replays what it did not write.
 const LONGEST_REST: Duration = Duration::from_secs(10);
 /// It does not rest when one of so many parts of the most dirty records is there.
-const HURRY_PART: usize = 2;
+const HURRY_PART: usize = 5;
 /// Between two early rounds, so that one which changes nothing is not repeated without end.
 const REST: Duration = Duration::from_millis(20);
 /// How often it is looked whether an early round is due.
