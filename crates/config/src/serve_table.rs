@@ -209,7 +209,7 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
         "Journal that may wait to reach the store; beyond it submissions are answered UNAVAILABLE."),
     duration_row!("flush-interval", STORING, MS, HOUR, flush_interval,
         "The pause before changed records go to the store, if that was not busy for longer with the last ones: then as long as \
-         those took, in the data folder ten times as long."),
+         those took, in the data folder ten times as long, 10s at most."),
     count_row!("max-dirty", STORING, 1_000..=1_000_000_000, max_dirty,
         "Records that may wait in memory for the store, about 300 bytes each without metadata and submission ids; \
          when there are as many, commits wait for the store."),

@@ -2,7 +2,8 @@
 //!
 //! Where a record is, at any moment: *fresh* (changed since the funnel last claimed), else *in flight* (being
 //! written into the table), else in the table. Every change is in the journal before it is fresh, so what is in
-//! memory here can be lost at any time. Readers look in that order and see one consistent state of a record.
+//! memory here can be lost at any time. Readers look in that order and see one consistent state of a record. What is
+//! fresh or in flight may be only a patch to what is below it ([`State`]).
 //!
 //! [`kept`] is for a folder of its own: records without a journal.
 
