@@ -1,8 +1,9 @@
 //! The committer: one thread that judges what waits, has it synced, shows it, and only then answers.
 //!
-//! While one batch is being synced ([`super::syncer`]) the next one is judged on top of it, and what comes then collects in
-//! the queue: so a batch grows with the load by itself, and nothing ever waits on purpose. If a sync fails, what was judged
-//! on top of it fails with it. Readers see nothing that a crash could take back, since ranks move after the sync.
+//! A few submissions are synced by this thread itself, and what comes meanwhile is the next batch. Where more come together,
+//! one batch is synced by another thread ([`super::syncer`]) while the next is judged on top of it, which goes on its way with
+//! all that has come until then. So a batch grows with the load by itself, and nothing ever waits on purpose. If a sync fails,
+//! what was judged on top of it fails with it. Readers see nothing that a crash could take back, since ranks move after the sync.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use hiscore_store::AppendError;
 use hiscore_store::embedded::{BoardRow, Embedded, Journal, State};
 
 use super::books::{Books, Judged, NotJudged};
-use super::queue::{Answer, Queue, Request, SubmitRequest, Work};
+use super::queue::{Answer, Appended, Queue, Request, SubmitRequest, Taken, Work};
 use super::syncer::Syncer;
 use crate::coalesce::Pressure;
 use crate::metrics::CommitMetrics;
@@ -22,6 +23,10 @@ use crate::scoreboard::directory::Directory;
 
 /// Rows shown under one lock of a board: readers wait no longer than that takes.
 const ROWS_A_LOCK: usize = 64;
+
+/// So many submissions are not handed to the syncer when it has nothing to do: to wake it, and be woken by it, takes about
+/// as long as judging them does, and they are all that there is to do.
+const FEW: usize = 64;
 
 /// What the committer works with.
 #[derive(Debug)]
@@ -66,6 +71,14 @@ enum Pending {
     Delete { answer: Answer<Result<bool, BoardError>>, done: Result<Option<Judged>, BoardError> },
 }
 
+/// What is judged together, and then synced together.
+#[derive(Default)]
+struct Batch {
+    pending: Vec<Pending>,
+    /// How many submissions that are.
+    weight: usize,
+}
+
 type SubmitJudged = Result<Vec<Result<Judged, Rejected>>, BoardError>;
 
 impl Committer {
@@ -101,36 +114,44 @@ impl CommitterParts {
             metrics: &metrics,
         };
         let mut syncing: Option<Vec<Pending>> = None;
+        // Judged on top of what is being synced.
+        let mut next = Batch::default();
         let mut requests = Vec::new();
-        while queue.take(&mut requests, most, syncing.is_some()) {
-            // Nobody who is durable waits for the funnel.
-            if !pressure.has_room(&store)
+        loop {
+            let Taken { appended, open } = queue.take(&mut requests, next.weight, most, syncing.is_some());
+            if !open {
+                break;
+            }
+            if pressure.has_room(&store) {
+                sequencer.judge_all(&mut requests, &mut next);
+            }
+            if let Some(appended) = appended
                 && let Some(batch) = syncing.take()
             {
-                sequencer.end(batch, None, &syncer);
+                syncing = sequencer.end(batch, appended, std::mem::take(&mut next), &syncer);
             }
-            let mut judged = None;
             if !requests.is_empty() {
+                // Nobody who is durable waits for the funnel.
+                while let Some(batch) = syncing.take() {
+                    let appended = queue.wait_for_sync();
+                    syncing = sequencer.end(batch, appended, std::mem::take(&mut next), &syncer);
+                }
                 match pressure.wait_for_room(&store) {
-                    Ok(()) => {
-                        sequencer.look_ahead(&requests);
-                        let batch = requests.drain(..).map(|request| sequencer.judge(request)).collect();
-                        judged = Some(batch);
-                    }
+                    Ok(()) => sequencer.judge_all(&mut requests, &mut next),
                     Err(trouble) => requests.drain(..).for_each(|request| refuse(request, &trouble)),
                 }
             }
-            syncing = match syncing.take() {
-                Some(batch) => sequencer.end(batch, judged, &syncer),
-                None => judged.and_then(|batch| sequencer.begin(batch, &syncer)),
-            };
+            if syncing.is_none() {
+                let batch = std::mem::take(&mut next);
+                syncing = match batch.weight {
+                    1..=FEW => sequencer.sync(batch, &syncer),
+                    _ => sequencer.begin(batch, &syncer),
+                };
+            }
             if syncer.is_dead() {
                 // Who waits is told that nobody knows, and who watches this thread ends the process.
                 return;
             }
-        }
-        if let Some(batch) = syncing {
-            sequencer.end(batch, None, &syncer);
         }
         syncer.end();
     }
@@ -148,49 +169,61 @@ impl CommitterParts {
                 let end = sequencer.books.accept();
                 sequencer.show(batch, end);
             }
-            Err(error) => sequencer.failed(error, entries.len(), batch, None),
+            Err(error) => sequencer.failed(error, entries.len(), batch, Vec::new()),
         }
     }
 }
 
 impl Sequencer<'_> {
-    /// Has the journal take what was judged.
-    fn begin(&mut self, batch: Vec<Pending>, syncer: &Syncer) -> Option<Vec<Pending>> {
-        syncer.begin(self.books.seal());
-        Some(batch)
+    /// Judges what was taken, behind what else is in `batch`.
+    fn judge_all(&mut self, requests: &mut Vec<Request>, batch: &mut Batch) {
+        self.look_ahead(requests);
+        for request in requests.drain(..) {
+            batch.weight += request.weight();
+            batch.pending.push(self.judge(request));
+        }
     }
 
-    /// Waits until the journal has `batch`, or not; then has it take `next`, which was judged on top of it, and shows the
-    /// batch meanwhile. Returns what is being synced then.
+    /// Has the journal take what was judged, if anything was.
+    fn begin(&mut self, batch: Batch, syncer: &Syncer) -> Option<Vec<Pending>> {
+        if batch.pending.is_empty() {
+            return None;
+        }
+        syncer.begin(self.books.seal());
+        Some(batch.pending)
+    }
+
+    /// Syncs it here and now, shows it and answers; leaves nothing to be synced.
+    fn sync(&mut self, batch: Batch, syncer: &Syncer) -> Option<Vec<Pending>> {
+        let appended = syncer.append(self.books.seal());
+        self.end(batch.pending, appended, Batch::default(), syncer)
+    }
+
+    /// The journal has `batch`, or not: has it take `next`, which was judged on top of it, and shows the batch meanwhile.
+    /// Returns what is being synced then.
     fn end(
         &mut self,
         batch: Vec<Pending>,
-        next: Option<Vec<Pending>>,
+        appended: Appended,
+        next: Batch,
         syncer: &Syncer,
     ) -> Option<Vec<Pending>> {
-        let (appended, entries, took) = syncer.wait();
-        match appended {
+        match appended.result {
             Ok(()) => {
-                self.metrics.committed(entries, took);
+                self.metrics.committed(appended.entries, appended.took);
                 let end = self.books.accept();
-                let next = next.and_then(|next| self.begin(next, syncer));
+                let next = self.begin(next, syncer);
                 self.show(batch, end);
                 next
             }
             Err(error) => {
-                self.failed(error, entries, batch, next);
+                self.failed(error, appended.entries, batch, next.pending);
                 None
             }
         }
     }
 
-    fn failed(
-        &mut self,
-        error: AppendError,
-        entries: usize,
-        batch: Vec<Pending>,
-        next: Option<Vec<Pending>>,
-    ) {
+    fn failed(&mut self, error: AppendError, entries: usize, batch: Vec<Pending>, next: Vec<Pending>) {
         self.metrics.failed();
         tracing::warn!(%error, entries, "a batch was not committed");
         self.books.discard();
@@ -202,7 +235,7 @@ impl Sequencer<'_> {
         };
         // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
         batch.into_iter().for_each(|pending| pending.fail(&trouble));
-        next.into_iter().flatten().for_each(|pending| pending.fail(&on_top));
+        next.into_iter().for_each(|pending| pending.fail(&on_top));
     }
 
     /// Looks for all players of a batch at once, those of requests to one board that follow each other together.

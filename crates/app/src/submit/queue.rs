@@ -1,9 +1,11 @@
 //! What waits for the committer: bounded in bytes before anything is put in, so that a slow disk costs no memory.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
 use hiscore_score::{LeaderboardId, PlayerId, Rules, VersionId};
+use hiscore_store::embedded::AppendError;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -86,13 +88,28 @@ impl Request {
         Self { work, bytes }
     }
 
-    /// How many submissions it carries; anything else counts as one.
+    /// How many submissions it carries; one of none, and anything else, counts as one.
     pub fn weight(&self) -> usize {
         match &self.work {
-            Work::Submit(request) => request.entries.len(),
+            Work::Submit(request) => request.entries.len().max(1),
             _ => 1,
         }
     }
+}
+
+/// So many submissions are worth waking the committer for while a batch is being synced. Fewer are judged when that is
+/// done: a wake-up costs about what judging one does.
+const WORTH_WAKING: usize = 16;
+
+/// What came of a batch that was handed to the journal.
+#[derive(Debug)]
+pub struct Appended {
+    /// Whether it is durable.
+    pub result: Result<(), AppendError>,
+    /// How many entries it had.
+    pub entries: usize,
+    /// How long that took.
+    pub took: Duration,
 }
 
 /// The queue before the committer.
@@ -103,19 +120,34 @@ pub struct Queue {
     arrived: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     requests: VecDeque<Request>,
     bytes: usize,
+    /// Submissions that wait.
+    weight: usize,
+    /// The committer is woken when so many do.
+    worth: usize,
     closed: bool,
-    /// A batch was synced, and the committer does not know yet.
-    synced: bool,
+    /// What came of the batch that was being synced, until the committer has been told.
+    appended: Option<Appended>,
+}
+
+/// What the committer has got to do.
+#[derive(Debug)]
+pub struct Taken {
+    /// The batch that was being synced is, or will not be.
+    pub appended: Option<Appended>,
+    /// There may be more. Else the queue is closed, nothing is left in it and nothing is being synced.
+    pub open: bool,
 }
 
 impl Queue {
     /// A queue of at most `limit` bytes; a request that is larger alone is taken when nothing else waits.
     pub fn new(limit: usize) -> Self {
-        Self { limit, state: Mutex::default(), arrived: Condvar::new() }
+        let state =
+            State { requests: VecDeque::new(), bytes: 0, weight: 0, worth: 1, closed: false, appended: None };
+        Self { limit, state: Mutex::new(state), arrived: Condvar::new() }
     }
 
     /// Puts a request in, or refuses it at once: surely not applied.
@@ -131,48 +163,67 @@ impl Queue {
             )));
         }
         state.bytes += request.bytes;
+        state.weight += request.weight();
         state.requests.push_back(request);
+        let worth = state.weight >= state.worth;
         drop(state);
-        self.arrived.notify_one();
+        if worth {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
-    /// Waits for work, then moves what waits into `batch`: up to `most` submissions, or one larger request. If one is
-    /// `syncing`, returns with nothing once that is done. `false`: closed, and nothing is left.
-    pub fn take(&self, batch: &mut Vec<Request>, most: usize, syncing: bool) -> bool {
+    /// Waits for work and moves it into `batch`, behind `judged` submissions that are judged already: up to `most` with
+    /// them, or one larger request alone. While a batch is being `synced`, waits until that is done or enough have come to be
+    /// worth judging beside it.
+    pub fn take(&self, batch: &mut Vec<Request>, judged: usize, most: usize, syncing: bool) -> Taken {
+        let room = most.saturating_sub(judged);
         let mut state = self.state.lock();
-        while state.requests.is_empty() {
-            if syncing && state.synced {
-                return true;
-            }
-            if state.closed {
-                return false;
+        state.worth = match syncing {
+            false => 1,
+            true if room == 0 => usize::MAX,
+            true => WORTH_WAKING.min(room),
+        };
+        while state.appended.is_none() && state.weight < state.worth {
+            if state.closed && !syncing {
+                return Taken { appended: None, open: false };
             }
             self.arrived.wait(&mut state);
         }
+        let appended = state.appended.take();
+        // What is judged already is on its way first: not much is put on top of it while the disk has nothing to do.
+        let room = if appended.is_some() && judged > 0 { room.min(WORTH_WAKING) } else { room };
         let mut weight = 0;
         while let Some(next) = state.requests.front() {
             weight += next.weight();
-            if weight > most && !batch.is_empty() {
+            if weight > room && (judged > 0 || !batch.is_empty()) {
                 break;
             }
             if let Some(request) = state.requests.pop_front() {
                 state.bytes = state.bytes.saturating_sub(request.bytes);
+                state.weight = state.weight.saturating_sub(request.weight());
                 batch.push(request);
             }
         }
-        true
+        Taken { appended, open: true }
     }
 
-    /// A batch is synced, or will not be.
-    pub(super) fn synced(&self) {
-        self.state.lock().synced = true;
+    /// Waits for what comes of the batch that is being synced.
+    pub fn wait_for_sync(&self) -> Appended {
+        let mut state = self.state.lock();
+        state.worth = usize::MAX;
+        loop {
+            if let Some(appended) = state.appended.take() {
+                return appended;
+            }
+            self.arrived.wait(&mut state);
+        }
+    }
+
+    /// Tells the committer what came of a batch.
+    pub(super) fn appended(&self, appended: Appended) {
+        self.state.lock().appended = Some(appended);
         self.arrived.notify_all();
-    }
-
-    /// The committer knows what came of the last batch.
-    pub(super) fn answered(&self) {
-        self.state.lock().synced = false;
     }
 
     /// Takes no more; what waits is still done.
@@ -184,5 +235,99 @@ impl Queue {
     /// Bytes that wait.
     pub fn bytes(&self) -> usize {
         self.state.lock().bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hiscore_api::service::Entry;
+    use hiscore_score::{Score, Submission};
+
+    use super::*;
+
+    fn request(weight: usize) -> Request {
+        let entry = |n| Entry {
+            player: PlayerId::new(&format!("p{n}")).unwrap(),
+            submission: Submission::new(Score::ZERO, Score::ZERO, None, None),
+        };
+        let id = LeaderboardId::new("b").unwrap();
+        let (answer, _) = oneshot::channel();
+        let entries = (0..weight).map(entry).collect();
+        Request::new(Work::Submit(SubmitRequest { id, entries, wanted: Wanted::default(), answer }))
+    }
+
+    fn queue(weights: &[usize]) -> Queue {
+        let queue = Queue::new(1 << 20);
+        weights.iter().for_each(|weight| queue.push(request(*weight)).unwrap());
+        queue
+    }
+
+    fn synced(queue: &Queue) {
+        queue.appended(Appended { result: Ok(()), entries: 1, took: Duration::ZERO });
+    }
+
+    /// What is taken, by weight, and whether a sync was reported.
+    fn take(queue: &Queue, judged: usize, most: usize, syncing: bool) -> (Vec<usize>, bool) {
+        let mut batch = Vec::new();
+        let taken = queue.take(&mut batch, judged, most, syncing);
+        assert!(taken.open);
+        (batch.iter().map(Request::weight).collect(), taken.appended.is_some())
+    }
+
+    #[test]
+    fn whatever_waits_is_taken_up_to_the_most_and_in_order() {
+        let queue = queue(&[1, 2, 3, 4]);
+        assert_eq!(take(&queue, 0, 6, false), (vec![1, 2, 3], false));
+        assert_eq!(take(&queue, 0, 6, false), (vec![4], false));
+        assert_eq!(queue.bytes(), 0);
+    }
+
+    #[test]
+    fn one_that_is_too_large_is_taken_alone_and_on_top_of_nothing() {
+        let queue = queue(&[1, 50, 1]);
+        assert_eq!(take(&queue, 0, 10, false), (vec![1], false));
+        synced(&queue);
+        assert_eq!(take(&queue, 1, 10, true), (vec![], true), "not behind what is judged already");
+        assert_eq!(take(&queue, 0, 10, false), (vec![50], false));
+        assert_eq!(take(&queue, 0, 10, false), (vec![1], false));
+    }
+
+    #[test]
+    fn one_of_nothing_does_not_wait_for_another() {
+        assert_eq!(take(&queue(&[0]), 0, 10, false), (vec![1], false));
+    }
+
+    #[test]
+    fn what_is_judged_is_not_held_up_by_much_once_the_disk_is_free() {
+        let queue = queue(&[WORTH_WAKING, 1, 1]);
+        synced(&queue);
+        assert_eq!(take(&queue, 5, 1000, true), (vec![WORTH_WAKING], true));
+        assert_eq!(take(&queue, 0, 1000, false), (vec![1, 1], false));
+    }
+
+    #[test]
+    fn a_few_wait_for_the_sync_and_many_do_not() {
+        let few = Arc::new(queue(&[WORTH_WAKING - 1]));
+        let taking = {
+            let few = Arc::clone(&few);
+            std::thread::spawn(move || take(&few, 0, 1000, true))
+        };
+        synced(&few);
+        assert_eq!(taking.join().unwrap(), (vec![WORTH_WAKING - 1], true));
+        // These would wait for ever if they had to wait for a sync.
+        assert_eq!(take(&queue(&[WORTH_WAKING]), 0, 1000, true), (vec![WORTH_WAKING], false));
+        assert_eq!(take(&queue(&[3]), 1000 - 3, 1000, true), (vec![3], false), "all that there is room for");
+    }
+
+    #[test]
+    fn a_closed_queue_ends_when_nothing_is_left_and_nothing_is_being_synced() {
+        let queue = queue(&[1]);
+        queue.close();
+        assert!(queue.push(request(1)).is_err());
+        synced(&queue);
+        assert_eq!(take(&queue, 0, 10, true), (vec![1], true));
+        assert!(!queue.take(&mut Vec::new(), 0, 10, false).open);
     }
 }

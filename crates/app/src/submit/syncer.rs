@@ -2,61 +2,72 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hiscore_store::embedded::{AppendError, Journal, JournalEntry};
+use parking_lot::Mutex;
 
-use super::queue::Queue;
-
-/// What came of a batch: of so many entries, after so long.
-type Appended = (Result<(), AppendError>, usize, Duration);
+use super::queue::{Appended, Queue};
 
 /// The thread, seen by the committer. There is never more than one batch with it.
 #[derive(Debug)]
 pub(super) struct Syncer {
     batches: SyncSender<Vec<JournalEntry>>,
-    appended: Receiver<Appended>,
+    journal: Arc<Mutex<Journal>>,
     queue: Arc<Queue>,
     thread: JoinHandle<()>,
 }
 
+/// Tells who waits for a batch that there will be no answer, when the thread dies with it.
+struct Dying(Arc<Queue>);
+
+impl Drop for Dying {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.appended(dead());
+        }
+    }
+}
+
+fn dead() -> Appended {
+    let why = "the thread that writes the journal ended";
+    Appended { result: Err(AppendError::Ambiguous(why.into())), entries: 0, took: Duration::ZERO }
+}
+
 impl Syncer {
-    /// Starts it. Whoever waits at `queue` is woken when a batch is done.
-    pub(super) fn start(mut journal: Journal, queue: Arc<Queue>) -> io::Result<Self> {
+    /// Starts it. What came of a batch is told at `queue`.
+    pub(super) fn start(journal: Journal, queue: Arc<Queue>) -> io::Result<Self> {
         let (batches, taken) = sync_channel::<Vec<JournalEntry>>(1);
-        let (done, appended) = sync_channel(1);
-        let bell = Arc::clone(&queue);
+        let told = Arc::clone(&queue);
+        let journal = Arc::new(Mutex::new(journal));
+        let own = Arc::clone(&journal);
         let thread = std::thread::Builder::new().name("syncer".into()).spawn(move || {
-            for entries in taken {
+            // Dropped in the other order: once it is told that this thread is dead, nothing can be handed to it.
+            let dying = Dying(told);
+            let taken = taken;
+            for entries in &taken {
                 let began = Instant::now();
-                let result = journal.append(&entries);
-                // Before it is told what came of it, so that this is never left over from a batch that was answered.
-                bell.synced();
-                if done.send((result, entries.len(), began.elapsed())).is_err() {
-                    return;
-                }
+                let result = own.lock().append(&entries);
+                dying.0.appended(Appended { result, entries: entries.len(), took: began.elapsed() });
             }
         })?;
-        Ok(Self { batches, appended, queue, thread })
+        Ok(Self { batches, journal, queue, thread })
     }
 
     /// Hands it a batch. The one before was waited for.
     pub(super) fn begin(&self, entries: Vec<JournalEntry>) {
-        // One that is dead is noticed by who waits.
-        let _ = self.batches.send(entries);
+        if self.batches.send(entries).is_err() {
+            self.queue.appended(dead());
+        }
     }
 
-    /// Waits for the batch.
-    pub(super) fn wait(&self) -> Appended {
-        let dead = |_| {
-            let why = "the thread that writes the journal ended";
-            (Err(AppendError::Ambiguous(why.into())), 0, Duration::ZERO)
-        };
-        let appended = self.appended.recv().unwrap_or_else(dead);
-        self.queue.answered();
-        appended
+    /// Appends it here and now.
+    pub(super) fn append(&self, entries: Vec<JournalEntry>) -> Appended {
+        let began = Instant::now();
+        let result = self.journal.lock().append(&entries);
+        Appended { result, entries: entries.len(), took: began.elapsed() }
     }
 
     /// Whether it died.

@@ -18,6 +18,8 @@ use crate::common::{Server, player};
 const CLIENTS: u64 = 4;
 const REQUESTS: u64 = 80;
 const PLAYERS: u64 = 3;
+/// Of each player in a large request: too many for the committer to sync them itself.
+const MANY: usize = 30;
 
 /// What one client was told: acknowledged, and what nobody knows, by player.
 #[derive(Debug, Default, Clone)]
@@ -25,13 +27,15 @@ struct Told {
     acknowledged: BTreeMap<PlayerId, u64>,
     ambiguous: BTreeMap<PlayerId, u64>,
     refused: u64,
+    /// Of these, how many because of what came before.
+    on_top: u64,
 }
 
 fn board() -> LeaderboardId {
     LeaderboardId::new("sum").unwrap()
 }
 
-/// Adds 1 to a few players; each third with an id, which is sent again at once.
+/// Adds 1 to a few players; each third time with an id, which is sent again at once, and else often many times over.
 fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queue: &Queue) -> Told {
     let mut told = Told::default();
     for n in 0..REQUESTS {
@@ -50,7 +54,9 @@ fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queu
             submission: Submission::new(Score::new(1).unwrap(), Score::ZERO, None, id),
         };
         // Each player once, so that an id is not there twice.
-        let entries: Vec<_> = (0..count).map(|player_| entry(player(player_))).collect();
+        let once: Vec<_> = (0..count).map(|number| entry(player(number))).collect();
+        let copies = if id.is_none() && random.one_in(2) { MANY } else { 1 };
+        let entries: Vec<_> = std::iter::repeat_n(once, copies).flatten().collect();
         for (again, answer) in (0..).zip(submit(queue, &entries, if id.is_some() { 2 } else { 1 })) {
             match answer {
                 Ok(results) => {
@@ -66,7 +72,10 @@ fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queu
                         }
                     }
                 }
-                Err(BoardError::Trouble(Trouble::Unavailable(_))) => told.refused += count,
+                Err(BoardError::Trouble(Trouble::Unavailable(why))) => {
+                    told.refused += entries.len() as u64;
+                    told.on_top += u64::from(why.starts_with("what came right before"));
+                }
                 Err(BoardError::Trouble(Trouble::Ambiguous(_))) => {
                     for entry in &entries {
                         *told.ambiguous.entry(entry.player.clone()).or_default() += 1;
@@ -154,6 +163,7 @@ fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
         }
         for told in all {
             sum.refused += told.refused;
+            sum.on_top += told.on_top;
             for (player, count) in told.acknowledged {
                 *sum.acknowledged.entry(player).or_default() += count;
             }
@@ -163,5 +173,6 @@ fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
         }
     }
     println!("{sum:?}");
+    assert!(sum.on_top > 20, "batches overlap, and fail with the one before: {sum:?}");
     assert!(sum.refused > 100 && sum.acknowledged.values().all(|count| *count > 1000), "{sum:?}");
 }
