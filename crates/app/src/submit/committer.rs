@@ -28,6 +28,10 @@ const ROWS_A_LOCK: usize = 64;
 /// as long as judging them does, and they are all that there is to do.
 const FEW: usize = 64;
 
+/// So many submissions are looked for at once: enough that a processor waits for several places in memory together, and
+/// few enough that what it got is still in its cache when they are judged.
+const LOOK_AHEAD: usize = 256;
+
 /// What the committer works with.
 #[derive(Debug)]
 pub struct CommitterParts {
@@ -177,10 +181,19 @@ impl CommitterParts {
 impl Sequencer<'_> {
     /// Judges what was taken, behind what else is in `batch`.
     fn judge_all(&mut self, requests: &mut Vec<Request>, batch: &mut Batch) {
-        self.look_ahead(requests);
-        for request in requests.drain(..) {
-            batch.weight += request.weight();
-            batch.pending.push(self.judge(request));
+        let mut requests = requests.drain(..);
+        while let [first, ..] = requests.as_slice() {
+            let mut weight = first.weight();
+            let fits = |request: &&Request| {
+                weight += request.weight();
+                weight <= LOOK_AHEAD
+            };
+            let many = 1 + requests.as_slice()[1..].iter().take_while(fits).count();
+            self.look_ahead(&requests.as_slice()[..many]);
+            for request in requests.by_ref().take(many) {
+                batch.weight += request.weight();
+                batch.pending.push(self.judge(request));
+            }
         }
     }
 
@@ -238,7 +251,8 @@ impl Sequencer<'_> {
         next.into_iter().for_each(|pending| pending.fail(&on_top));
     }
 
-    /// Looks for all players of a batch at once, those of requests to one board that follow each other together.
+    /// Looks for all players of these at once, those of requests to one board that follow each other together. Of one that
+    /// has more than are looked for at once, only the first.
     fn look_ahead(&mut self, requests: &[Request]) {
         let submits = requests.iter().filter_map(|request| match &request.work {
             Work::Submit(submit) => Some(submit),
@@ -246,8 +260,8 @@ impl Sequencer<'_> {
         });
         let submits: Vec<&SubmitRequest> = submits.collect();
         for same in submits.chunk_by(|a, b| a.id == b.id) {
-            let players = same.iter().flat_map(|submit| &submit.entries).map(|entry| &entry.player);
-            self.books.fetch(&same[0].id, players);
+            let entries = same.iter().flat_map(|submit| &submit.entries).take(LOOK_AHEAD);
+            self.books.fetch(&same[0].id, entries.map(|entry| &entry.player));
         }
     }
 
@@ -257,6 +271,10 @@ impl Sequencer<'_> {
                 let mut judged = Vec::with_capacity(entries.len());
                 let whole = wanted.record && wanted.details;
                 for (at, entry) in entries.iter().enumerate() {
+                    if at > 0 && at % LOOK_AHEAD == 0 {
+                        let next = entries[at..].iter().take(LOOK_AHEAD);
+                        self.books.fetch(&id, next.map(|entry| &entry.player));
+                    }
                     match self.books.submit(&id, entry, whole) {
                         Ok(done) => judged.push(Ok(done)),
                         Err(NotJudged::Refused(refusal)) => judged.push(Err(Rejected::Refused(refusal))),
@@ -391,22 +409,22 @@ fn show_row(
         if moved {
             index.set_revision(sequence);
         }
-        publish.row(key.clone(), state.clone());
     }
-    let shown = state.filter(|_| wanted.record).and_then(|state| {
+    let shown = state.as_ref().filter(|_| wanted.record).and_then(|state| {
         let rank = if wanted.rank { index.rank(&key.player) } else { None };
+        let player = key.player.clone();
         Some(match state {
-            State::Whole(record) => Row::new(key.player, rank, record.live.clone()?, record.updated),
-            State::Patched(patch) => Row::placed(key.player, rank, &patch.standing(&rules), &rules),
+            State::Whole(record) => Row::new(player, rank, record.live.clone()?, record.updated),
+            State::Patched(patch) => Row::placed(player, rank, &patch.standing(&rules), &rules),
         })
     });
-    Accepted {
-        outcome: Some(outcome),
-        version: key.version,
-        record: shown,
-        previous_rank,
-        ack: Ack::Persisted,
+    let version = key.version;
+    if outcome != Outcome::Duplicate
+        && let Some(state) = state
+    {
+        publish.row(key, state);
     }
+    Accepted { outcome: Some(outcome), version, record: shown, previous_rank, ack: Ack::Persisted }
 }
 
 /// An answer that is ready.
