@@ -121,6 +121,11 @@ class Hiscore:
         [thread.start() for thread in threads]
         [thread.join() for thread in threads]
 
+    def settle(self):
+        """Waits until the funnel has written everything."""
+        nothing = re.compile(r"^hiscore_funnel_dirty_records 0(\.0)?$", re.M)
+        wait_until(lambda: nothing.search(self.get("/metrics")), "the funnel", 300)
+
     def cpu_seconds(self):
         return cpu_seconds(self.process.pid)
 

@@ -5,13 +5,14 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use async_trait::async_trait;
 use hiscore_api::service::{
     Board as BoardView, BoardError, Columns, Page, RankState, Row, Start, Total, Trouble,
 };
 use hiscore_rank::{Board, Index, MemoryRanks, Placed, Query, View};
-use hiscore_score::{LeaderboardId, PlayerId, Rules, Season, VersionId};
+use hiscore_score::{LeaderboardId, PlayerId, Rules, Season, Standing, VersionId};
 use hiscore_store::embedded::{BoardNumber, BoardRow, Embedded, Layers, RowKey, TableError};
 use parking_lot::Mutex;
 
@@ -293,24 +294,42 @@ fn shown_rank(state: hiscore_rank::RankState, rank: u64) -> Option<u64> {
     (state != hiscore_rank::RankState::Warming).then_some(rank)
 }
 
-/// The order of a season as the table has it.
+/// Rows that one thread hands to the other at once while a season is loaded, and how often it may be ahead.
+const ROWS_AT_ONCE: usize = 4096;
+const AHEAD: usize = 4;
+
+/// The order of a season as the table has it. One thread reads the table while this one takes the players in: it is half of
+/// a restart with millions of players each, and what was read is never held as a whole.
 pub fn load_season(
     store: &Embedded,
     number: BoardNumber,
     version: VersionId,
     rules: &Rules,
 ) -> Result<Index, TableError> {
-    let mut rows = Vec::new();
-    let mut revision = 0;
-    store.scan(number, version, |player, record| {
-        revision = revision.max(record.position.sequence);
-        if let Some(live) = &record.live {
-            rows.push((player, live.standing(rules)));
-        }
-    })?;
-    let mut index = Index::from_rows(rows);
-    index.set_revision(revision);
-    Ok(index)
+    let (read, taken) = sync_channel::<Vec<(PlayerId, Standing)>>(AHEAD);
+    let reading = move || -> Result<u64, TableError> {
+        let (mut rows, mut revision) = (Vec::new(), 0);
+        store.scan(number, version, |player, record| {
+            revision = revision.max(record.position.sequence);
+            if let Some(live) = &record.live {
+                rows.push((player, live.standing(rules)));
+            }
+            if rows.len() == ROWS_AT_ONCE {
+                // Nobody takes them only if the other thread panicked.
+                let _ = read.send(std::mem::take(&mut rows));
+            }
+        })?;
+        let _ = read.send(rows);
+        Ok(revision)
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("reading".into());
+        let reading = thread.spawn_scoped(scope, reading).map_err(|error| TableError::Redb(error.into()))?;
+        let mut index = Index::from_rows(taken.into_iter().flatten());
+        let revision = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        index.set_revision(revision?);
+        Ok(index)
+    })
 }
 
 /// The state as the API says it.
