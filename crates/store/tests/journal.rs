@@ -224,6 +224,21 @@ fn a_failed_cut_is_ambiguous_until_the_next_segment_is_made() {
 }
 
 #[test]
+fn nothing_is_acknowledged_behind_where_the_next_segment_says_that_one_ends() {
+    let (disk, mut acked) = written(1);
+    let (mut journal, _) = open(&disk).unwrap();
+    // One that does not fit: the header of its segment is written, not synced, and survives as often as not.
+    disk.fail_syncs(1);
+    let error = append(&mut journal, &mut Vec::new(), 100).unwrap_err();
+    assert!(matches!(error, AppendError::Refused(_)), "{error}");
+    // One that would fit where the last one is.
+    append(&mut journal, &mut acked, 1).unwrap();
+    for seed in 0..40 {
+        assert_eq!(open(&disk.crash(&mut Random::new(seed))).unwrap().1, acked, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_limit_refuses_until_segments_are_let_go() {
     let disk = SimDisk::new();
     let sizes = Sizes { segment: SEGMENT, limit: 4 * SEGMENT };

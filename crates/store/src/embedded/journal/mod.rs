@@ -12,8 +12,9 @@
 //!
 //! **A failed append is cut off by the next segment**: its header says where the segment before really ends, so
 //! whatever a failed write or sync left behind there is not part of the journal. The file that failed is never
-//! synced or written again. Only when that next segment cannot be made either is it unknown whether the append
-//! survives a restart; until it can be made, everything else is refused.
+//! synced or written again, nor is one whose successor got a header, even if that could not be synced. Only when
+//! that next segment cannot be made either is it unknown whether the append survives a restart; until it can be
+//! made, everything else is refused.
 //!
 //! **Reading back**: every frame up to a segment's end must be whole. In the last segment the end is the first
 //! frame that is not whole, since nothing behind it was ever acknowledged. If a whole frame follows nevertheless,
@@ -223,6 +224,9 @@ impl Journal {
     fn open_segment(&mut self, size: u64) -> io::Result<()> {
         let number = self.tail.number + 1;
         let file = self.take_file(self.segments.disk.as_ref(), number, size)?;
+        // Its header may survive a crash from here on, also if this fails, and says where the present segment ends: nothing
+        // may be acknowledged behind that.
+        self.file = None;
         file.write_at(0, &header(number, self.next, self.tail.end))?;
         file.sync()?;
         let size = file.len()?;
