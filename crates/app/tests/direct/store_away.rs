@@ -16,9 +16,8 @@ const PLAYERS: u64 = 5_000;
 const RATE: u64 = 2_200;
 /// What a process may use beyond what it needs with every player dirty.
 const MORE: u64 = 32 << 20;
-/// The least time that is allowed for draining: an election alone takes a few seconds, and where all members share two busy
-/// processors they were seen to take 15 to 31 s to catch up with each other and with what was held up.
-const DRAINED: Duration = Duration::from_secs(60);
+/// The least time that is allowed for draining: an election alone takes a few seconds.
+const DRAINED: Duration = Duration::from_secs(30);
 
 /// What it is without being set: a bulk may take long on a busy machine.
 const TIMEOUT: [&str; 2] = ["--mongodb-timeout", "10s"];
