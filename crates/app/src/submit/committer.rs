@@ -208,7 +208,7 @@ impl Sequencer<'_> {
 
     /// Syncs it here and now, shows it and answers; leaves nothing to be synced.
     fn sync(&mut self, batch: Batch, syncer: &Syncer) -> Option<Vec<Pending>> {
-        let appended = syncer.append(self.books.seal());
+        let appended = syncer.append(&self.books.seal());
         self.end(batch.pending, appended, Batch::default(), syncer)
     }
 

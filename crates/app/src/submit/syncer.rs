@@ -1,4 +1,4 @@
-//! The syncer: one thread that has the journal, and appends one batch at a time for the committer.
+//! The syncer: has the journal, and appends one batch at a time for the committer, on a thread of its own or on the committer's.
 
 use std::io;
 use std::sync::Arc;
@@ -36,6 +36,12 @@ fn dead() -> Appended {
     Appended { result: Err(AppendError::Ambiguous(why.into())), entries: 0, took: Duration::ZERO }
 }
 
+fn append(journal: &Mutex<Journal>, entries: &[JournalEntry]) -> Appended {
+    let began = Instant::now();
+    let result = journal.lock().append(entries);
+    Appended { result, entries: entries.len(), took: began.elapsed() }
+}
+
 impl Syncer {
     /// Starts it. What came of a batch is told at `queue`.
     pub(super) fn start(journal: Journal, queue: Arc<Queue>) -> io::Result<Self> {
@@ -48,9 +54,7 @@ impl Syncer {
             let dying = Dying(told);
             let taken = taken;
             for entries in &taken {
-                let began = Instant::now();
-                let result = own.lock().append(&entries);
-                dying.0.appended(Appended { result, entries: entries.len(), took: began.elapsed() });
+                dying.0.appended(append(&own, &entries));
             }
         })?;
         Ok(Self { batches, journal, queue, thread })
@@ -64,10 +68,8 @@ impl Syncer {
     }
 
     /// Appends it here and now.
-    pub(super) fn append(&self, entries: Vec<JournalEntry>) -> Appended {
-        let began = Instant::now();
-        let result = self.journal.lock().append(&entries);
-        Appended { result, entries: entries.len(), took: began.elapsed() }
+    pub(super) fn append(&self, entries: &[JournalEntry]) -> Appended {
+        append(&self.journal, entries)
     }
 
     /// Whether it died.
