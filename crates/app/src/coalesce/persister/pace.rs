@@ -1,9 +1,10 @@
 //! How fast the store is written: few bulks at once, and none too early after a failure.
 //!
 //! A slow store gets fewer and larger bulks by itself, since what changes meanwhile coalesces; so a pause after a bulk is
-//! as long as the bulk took. A store that fails is tried again after a pause that doubles, with jitter, by one shard at a
-//! time and with half as many records each time: a bulk that takes longer than an operation may must not be all that is
-//! ever tried.
+//! as long as the bulk took, but never longer than one after a failure: a bulk that waited for a store to come back says
+//! nothing about how fast that is, and what was held up is to be made up for at once. A store that fails is tried again
+//! after a pause that doubles, with jitter, by one shard at a time and with half as many records each time: a bulk that
+//! takes longer than an operation may must not be all that is ever tried.
 
 use std::time::Duration;
 
@@ -19,6 +20,11 @@ const AT_ONCE: usize = 2;
 const MOST_HALVINGS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
+
+/// How long a store is left alone that took so long for a bulk.
+pub fn rest_after(bulk: Duration) -> Duration {
+    bulk.min(LONGEST_BACKOFF)
+}
 
 /// The pace of one process.
 #[derive(Debug)]
@@ -99,5 +105,37 @@ impl Pace {
     /// Why the last bulk failed, if it did.
     pub fn failing(&self) -> Option<String> {
         self.state.lock().failing.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bulk_that_waited_for_the_store_is_not_waited_for_again() {
+        let quick = Duration::from_millis(300);
+        assert_eq!(rest_after(quick), quick);
+        assert_eq!(rest_after(Duration::from_secs(60)), LONGEST_BACKOFF);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_fails_is_tried_by_one_and_one_that_answers_at_once_by_all() {
+        let pace = Pace::new(Outside::default());
+        pace.failed("it is away");
+        pace.failed("it is away");
+        assert_eq!(pace.portion(1_000), 250);
+        let began = Instant::now();
+        let first = pace.turn().await;
+        assert!(began.elapsed() > Duration::ZERO, "not at once");
+        let second = tokio::time::timeout(LONGEST_BACKOFF * 2, pace.turn()).await;
+        assert!(second.is_err(), "one at a time while it fails");
+        pace.succeeded();
+        drop(first);
+        let now = Instant::now();
+        let both = (pace.turn().await, pace.turn().await);
+        assert_eq!(now.elapsed(), Duration::ZERO);
+        drop(both);
+        assert_eq!(pace.portion(1_000), 500);
     }
 }

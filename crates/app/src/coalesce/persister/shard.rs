@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::pace;
 use super::reconcile::{Lack, check_deployment, lack, reconcile};
 use super::trim::trim;
 use super::{StepError, Tools};
@@ -47,7 +48,7 @@ struct Clock {
     /// Whether the store was found to be of our deployment.
     is_ours: bool,
     round: Instant,
-    /// The pause after the last round: the interval, or as long as the round took.
+    /// The pause after the last round: the interval, or as long as its bulks took.
     pause: Duration,
     audit: Instant,
     sweep: Instant,
@@ -165,13 +166,11 @@ impl ShardLoop {
         let waiting = (look.dirty + look.in_flight).max(u64::from(is_behind));
         let due = clock.round + clock.pause;
         if waiting > 0 && (look.wake || Instant::now() >= due) {
-            let began = Instant::now();
             // What changes while the round is under way coalesces until the next; only somebody who waits may have come
             // in between.
             let most = if look.wake { waiting.saturating_mul(2) } else { waiting };
-            self.round(most).await?;
-            let now = Instant::now();
-            (clock.round, clock.pause) = (now, self.tools.options.interval.max(now - began));
+            let rest = self.round(most).await?;
+            (clock.round, clock.pause) = (Instant::now(), self.tools.options.interval.max(rest));
             // What was seen is done; the next look says what came since.
             self.changed(clock.pause).await;
             return Ok(());
@@ -218,21 +217,25 @@ impl ShardLoop {
 
     /// Claims, writes and clears until nothing is dirty, or `most` records were carried: so many were dirty at the
     /// beginning, and the longest dirty go first. Or else a round would never end under load, and nothing would coalesce.
-    async fn round(&self, most: u64) -> Result<(), StepError> {
+    /// Says how long the store is to be left alone then.
+    async fn round(&self, most: u64) -> Result<Duration, StepError> {
         let Tools { ranks, options, holder, pace, .. } = self.tools.as_ref();
-        let mut carried = 0;
+        let (mut carried, mut rest) = (0, Duration::ZERO);
         loop {
+            // The wait for a turn is a rest by itself.
             let _turn = pace.turn().await;
+            let began = Instant::now();
             let (rows, bytes) = (pace.portion(options.rows), pace.portion(options.bytes));
             let claim = ranks.claim(self.shard, holder, options.lease, rows, bytes).await?;
-            let Some(claim) = claim else { return Ok(()) };
+            let Some(claim) = claim else { return Ok(rest) };
             reach("claimed");
             let more = claim.more;
             carried += (claim.rows.len() + claim.boards.len()) as u64;
             self.carry(claim).await?;
             pace.succeeded();
+            rest += pace::rest_after(began.elapsed());
             if !more || carried >= most {
-                return Ok(());
+                return Ok(rest);
             }
         }
     }
