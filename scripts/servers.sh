@@ -148,6 +148,8 @@ rabbitmq() {
     if have systemctl; then systemctl disable --quiet rabbitmq-server 2>/dev/null || true; fi
     if have service; then service rabbitmq-server stop >/dev/null 2>&1 || true; fi
     if have update-rc.d; then update-rc.d rabbitmq-server disable >/dev/null 2>&1 || true; fi
+    # It leaves its port mapper, on every address of the machine; which stays if somebody else's node is known to it.
+    if have epmd; then epmd -kill >/dev/null 2>&1 || true; fi
 }
 
 # What takes links of the zones away in which everything is broken. Only root has such zones, so nobody else lacks it.
