@@ -21,6 +21,14 @@ const MOST_HALVINGS: u32 = 5;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
+/// The longest rest after a round, however many bulks it had: what waits is behind by the round and the rest together.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
+/// How long a store is left alone after a round whose bulks call for so much rest together.
+pub fn rest_after_all(bulks: Duration) -> Duration {
+    bulks.min(LONGEST_REST)
+}
+
 /// How long a store is left alone that took so long for a bulk.
 pub fn rest_after(bulk: Duration) -> Duration {
     bulk.min(LONGEST_BACKOFF)
@@ -117,6 +125,13 @@ mod tests {
         let quick = Duration::from_millis(300);
         assert_eq!(rest_after(quick), quick);
         assert_eq!(rest_after(Duration::from_secs(60)), LONGEST_BACKOFF);
+    }
+
+    #[test]
+    fn a_round_of_many_bulks_is_not_rested_from_for_as_long() {
+        let many = Duration::from_secs(150);
+        assert_eq!(rest_after_all(many), LONGEST_REST);
+        assert_eq!(rest_after_all(LONGEST_REST / 2), LONGEST_REST / 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,7 +48,7 @@ struct Clock {
     /// Whether the store was found to be of our deployment.
     is_ours: bool,
     round: Instant,
-    /// The pause after the last round: the interval, or as long as its bulks took.
+    /// The pause after the last round: the interval, or the rest that its bulks call for.
     pause: Duration,
     audit: Instant,
     sweep: Instant,
@@ -169,7 +169,7 @@ impl ShardLoop {
             // What changes while the round is under way coalesces until the next; only somebody who waits may have come
             // in between.
             let most = if look.wake { waiting.saturating_mul(2) } else { waiting };
-            let rest = self.round(most).await?;
+            let rest = pace::rest_after_all(self.round(most).await?);
             (clock.round, clock.pause) = (Instant::now(), self.tools.options.interval.max(rest));
             // What was seen is done; the next look says what came since.
             self.changed(clock.pause).await;
@@ -217,7 +217,7 @@ impl ShardLoop {
 
     /// Claims, writes and clears until nothing is dirty, or `most` records were carried: so many were dirty at the
     /// beginning, and the longest dirty go first. Or else a round would never end under load, and nothing would coalesce.
-    /// Says how long the store is to be left alone then.
+    /// Says how much rest its bulks call for.
     async fn round(&self, most: u64) -> Result<Duration, StepError> {
         let Tools { ranks, options, holder, pace, .. } = self.tools.as_ref();
         let (mut carried, mut rest) = (0, Duration::ZERO);
