@@ -1,10 +1,10 @@
 //! How fast the store is written: few bulks at once, and none too early after a failure.
 //!
-//! A slow store gets fewer and larger bulks by itself, since what changes meanwhile coalesces; so a pause after a bulk is
-//! as long as the bulk took, but never longer than one after a failure: a bulk that waited for a store to come back says
-//! nothing about how fast that is, and what was held up is to be made up for at once. A store that fails is tried again
-//! after a pause that doubles, with jitter, by one shard at a time and with half as many records each time: a bulk that
-//! takes longer than an operation may must not be all that is ever tried.
+//! A slow store gets fewer and larger bulks by itself, since what changes meanwhile coalesces; so a pause after a round is
+//! as long as its bulks took. But none counts for more than a pause after a failure: a bulk that waited for a store to come
+//! back says nothing about how fast that is, and what was held up is to be made up for at once. And the pause after many
+//! bulks has a bound. A store that fails is tried again after a pause that doubles, with jitter, by one shard at a time and
+//! with half as many records each time: a bulk that takes longer than an operation may must not be all that is ever tried.
 
 use std::time::Duration;
 
@@ -24,14 +24,9 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 /// The longest rest after a round, however many bulks it had: what waits is behind by the round and the rest together.
 const LONGEST_REST: Duration = Duration::from_secs(10);
 
-/// How long a store is left alone after a round whose bulks call for so much rest together.
-pub fn rest_after_all(bulks: Duration) -> Duration {
-    bulks.min(LONGEST_REST)
-}
-
-/// How long a store is left alone that took so long for a bulk.
-pub fn rest_after(bulk: Duration) -> Duration {
-    bulk.min(LONGEST_BACKOFF)
+/// How long a store is left alone after a round that was worth `rest` before it had one more bulk.
+pub fn rest_with(rest: Duration, bulk: Duration) -> Duration {
+    (rest + bulk.min(LONGEST_BACKOFF)).min(LONGEST_REST)
 }
 
 /// The pace of one process.
@@ -123,15 +118,16 @@ mod tests {
     #[test]
     fn a_bulk_that_waited_for_the_store_is_not_waited_for_again() {
         let quick = Duration::from_millis(300);
-        assert_eq!(rest_after(quick), quick);
-        assert_eq!(rest_after(Duration::from_secs(60)), LONGEST_BACKOFF);
+        assert_eq!(rest_with(Duration::ZERO, quick), quick);
+        assert_eq!(rest_with(Duration::ZERO, Duration::from_secs(60)), LONGEST_BACKOFF);
     }
 
     #[test]
     fn a_round_of_many_bulks_is_not_rested_from_for_as_long() {
-        let many = Duration::from_secs(150);
-        assert_eq!(rest_after_all(many), LONGEST_REST);
-        assert_eq!(rest_after_all(LONGEST_REST / 2), LONGEST_REST / 2);
+        let rest =
+            |bulks: usize| vec![Duration::from_secs(1); bulks].into_iter().fold(Duration::ZERO, rest_with);
+        assert_eq!(rest(150), LONGEST_REST);
+        assert_eq!(rest(5), LONGEST_REST / 2);
     }
 
     #[tokio::test(start_paused = true)]

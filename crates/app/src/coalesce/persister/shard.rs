@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::pace;
+use super::pace::rest_with;
 use super::reconcile::{Lack, check_deployment, lack, reconcile};
 use super::trim::trim;
 use super::{StepError, Tools};
@@ -169,7 +169,7 @@ impl ShardLoop {
             // What changes while the round is under way coalesces until the next; only somebody who waits may have come
             // in between.
             let most = if look.wake { waiting.saturating_mul(2) } else { waiting };
-            let rest = pace::rest_after_all(self.round(most).await?);
+            let rest = self.round(most).await?;
             (clock.round, clock.pause) = (Instant::now(), self.tools.options.interval.max(rest));
             // What was seen is done; the next look says what came since.
             self.changed(clock.pause).await;
@@ -233,7 +233,7 @@ impl ShardLoop {
             carried += (claim.rows.len() + claim.boards.len()) as u64;
             self.carry(claim).await?;
             pace.succeeded();
-            rest += pace::rest_after(began.elapsed());
+            rest = rest_with(rest, began.elapsed());
             if !more || carried >= most {
                 return Ok(rest);
             }
