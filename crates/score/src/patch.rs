@@ -45,10 +45,12 @@ impl Patch {
         Ok((patch, outcome))
     }
 
-    /// Both as one, if `later` was made of where this left the record.
-    pub fn then(self, later: Self) -> Self {
-        let submissions = self.submissions.saturating_add(later.submissions);
-        Self { metadata: later.metadata.or(self.metadata), submissions, ..later }
+    /// Becomes both as one, if it was made of where `before` left the record.
+    pub fn come_after(&mut self, before: &Self) {
+        self.submissions = self.submissions.saturating_add(before.submissions);
+        if self.metadata.is_none() {
+            self.metadata.clone_from(&before.metadata);
+        }
     }
 
     /// Where the record stands after it.

@@ -200,7 +200,7 @@ impl Reader {
         open.board.read(|index| {
             let view = index.view(query);
             let rows = view.rows.into_iter().map(|placed| {
-                let dirty = self.store.peek(&open.key(&placed));
+                let dirty = self.store.peek(&open.key(&placed).into());
                 (placed, dirty)
             });
             Gathered { total: view.total, state: view.state, rows: rows.collect() }

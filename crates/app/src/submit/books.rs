@@ -11,18 +11,23 @@ use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hiscore_api::service::{BoardError, Entry, Trouble};
+use hiscore_api::service::{BoardError, Entry, Rejected, Trouble};
 use hiscore_rank::{Board, MemoryRanks};
 use hiscore_score::leaderboard::{Leaderboard, ResetRefused};
 use hiscore_score::{
-    Applied, LeaderboardId, Moment, Outcome, Patch, PlayerId, Position, Record, Refusal, Rules, Season,
-    Stamp, Standing, VersionId,
+    Applied, LeaderboardId, Moment, Outcome, Patch, PlayerId, Position, Record, Rules, Season, Stamp,
+    Standing, VersionId,
 };
 use hiscore_store::embedded::{
-    BoardNumber, BoardRow, Change, Embedded, JournalEntry, RowKey, State, TableError,
+    BoardNumber, BoardRow, Change, Embedded, HashedKey, JournalEntry, RowKey, Rows, State, TableError,
 };
 
+use super::judged::{Judged, NotJudged};
 use crate::clock::unix_ms;
+
+/// So many submissions are looked for at once: enough that a processor waits for several places in memory together, and
+/// few enough that what it got is still in its cache when they are judged.
+pub const LOOK_AHEAD: usize = 256;
 
 /// Positions of the embedded profile have one era: its journal is one history.
 const ERA: u32 = 1;
@@ -44,6 +49,8 @@ pub struct Books {
     sealed: Batch,
     /// Judged on top of that.
     batch: Batch,
+    /// Of the batch before, with nothing in it: the next one need not grow again.
+    spare: Rows,
 }
 
 /// What the books will not go beyond.
@@ -63,35 +70,18 @@ struct Batch {
     entries: Vec<JournalEntry>,
     /// How many entries it has, also when they were handed out.
     count: u64,
-    rows: HashMap<RowKey, State>,
+    rows: Rows,
     boards: HashMap<LeaderboardId, BoardRow>,
     /// How many seasons it ends.
     resets: usize,
     stamp: Stamp,
 }
 
-/// What was decided about one submission.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    /// Where it is filed.
-    pub key: RowKey,
-    /// The board's rules.
-    pub rules: Rules,
-    /// The record after it, or what it did to it; `None` for a duplicate of a player without one.
-    pub state: Option<State>,
-    /// What it did.
-    pub outcome: Outcome,
-}
-
-/// Why one was not applied.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotJudged {
-    /// The law refuses it.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The board cannot take it.
-    #[error(transparent)]
-    Board(#[from] BoardError),
+/// A board in hand, for as long as nothing but submissions to it is judged.
+struct Open {
+    row: BoardRow,
+    /// The order of its present season, if it is ranked already.
+    order: Option<Arc<Board>>,
 }
 
 /// What the readers are shown of one accepted change, in order.
@@ -100,7 +90,7 @@ pub enum Shown {
     /// A board was created or reset.
     Board(BoardRow),
     /// A record changed.
-    Row(RowKey, Arc<Record>),
+    Row(HashedKey, Arc<Record>),
 }
 
 fn unreadable(error: &TableError) -> BoardError {
@@ -126,6 +116,7 @@ impl Books {
             stamp,
             sealed: Batch { stamp, ..Batch::default() },
             batch: Batch { stamp, ..Batch::default() },
+            spare: Rows::default(),
         })
     }
 
@@ -141,7 +132,9 @@ impl Books {
 
     /// Closes the batch, and hands out its entries for the journal. The one before must have been accepted or discarded.
     pub fn seal(&mut self) -> Vec<JournalEntry> {
-        let next = Batch { stamp: self.batch.stamp, ..Batch::default() };
+        let entries = Vec::with_capacity(self.batch.entries.len());
+        let rows = std::mem::take(&mut self.spare);
+        let next = Batch { entries, rows, stamp: self.batch.stamp, ..Batch::default() };
         self.sealed = std::mem::replace(&mut self.batch, next);
         std::mem::take(&mut self.sealed.entries)
     }
@@ -149,7 +142,9 @@ impl Books {
     /// What was sealed is in the journal; returns the sequence and the stamp that it ends with.
     pub fn accept(&mut self) -> (u64, Stamp) {
         (self.sequence, self.stamp) = (self.sequence + self.sealed.count, self.sealed.stamp);
-        let done = std::mem::replace(&mut self.sealed, Batch { stamp: self.stamp, ..Batch::default() });
+        let mut done = std::mem::replace(&mut self.sealed, Batch { stamp: self.stamp, ..Batch::default() });
+        done.rows.clear();
+        self.spare = done.rows;
         for (id, row) in done.boards {
             self.names.insert(row.number, id.clone());
             self.boards.insert(id, row);
@@ -172,60 +167,100 @@ impl Books {
         }
     }
 
-    /// Judges one submission to the board's present season. `whole`: all of the record after it is wanted.
-    pub fn submit(&mut self, id: &LeaderboardId, entry: &Entry, whole: bool) -> Result<Judged, NotJudged> {
-        let unknown = self.board(id).is_none();
-        let judged = self.judge(id, entry, whole);
-        // A board is created by a submission that is taken, or not at all: nobody would be shown it otherwise.
-        if judged.is_err() && unknown && self.batch.boards.remove(id).is_some() {
-            self.batch.entries.pop();
-            self.batch.count -= 1;
+    /// Judges the submissions of a request to a board's present season, in order. `whole`: all of each record after it is
+    /// wanted. An error is one of the whole request, of which nothing was taken then.
+    pub fn submit(
+        &mut self,
+        id: &LeaderboardId,
+        entries: Vec<Entry>,
+        whole: bool,
+    ) -> Result<Vec<Result<Judged, Rejected>>, BoardError> {
+        let mut judged = Vec::with_capacity(entries.len());
+        let mut open = self.board(id).cloned().map(|row| self.open_season(row));
+        let mut left = entries.into_iter();
+        for at in 0.. {
+            if at > 0 && at % LOOK_AHEAD == 0 {
+                self.fetch(id, left.as_slice().iter().take(LOOK_AHEAD).map(|entry| &entry.player));
+            }
+            let Some(entry) = left.next() else { break };
+            judged.push(match self.judge_or_create(id, &mut open, entry, whole) {
+                Ok(done) => Ok(done),
+                Err(NotJudged::Refused(refusal)) => Err(Rejected::Refused(refusal)),
+                Err(NotJudged::Board(BoardError::Trouble(trouble))) if at > 0 => {
+                    Err(Rejected::Trouble(trouble))
+                }
+                // A board that is not there is not there for any of them.
+                Err(NotJudged::Board(error)) => return Err(error),
+            });
+        }
+        Ok(judged)
+    }
+
+    fn open_season(&mut self, row: BoardRow) -> Open {
+        let order = self.order(&row).cloned();
+        Open { row, order }
+    }
+
+    /// A board that is not there is created by a submission that is taken, or not at all: nobody would be shown it otherwise.
+    fn judge_or_create(
+        &mut self,
+        id: &LeaderboardId,
+        open: &mut Option<Open>,
+        entry: Entry,
+        whole: bool,
+    ) -> Result<Judged, NotJudged> {
+        if let Some(open) = open {
+            return self.judge(open, entry, whole);
+        }
+        if !self.limits.auto_create {
+            return Err(BoardError::NotFound.into());
+        }
+        let new = Open { row: self.create(id, Rules::default())?, order: None };
+        let judged = self.judge(&new, entry, whole);
+        match &judged {
+            Ok(_) => *open = Some(new),
+            Err(_) => {
+                self.batch.boards.remove(id);
+                self.batch.entries.pop();
+                self.batch.count -= 1;
+            }
         }
         judged
     }
 
-    fn judge(&mut self, id: &LeaderboardId, entry: &Entry, whole: bool) -> Result<Judged, NotJudged> {
-        let row = self.board_or_auto_create(id)?;
-        let key =
-            RowKey { board: row.number, version: row.leaderboard.version, player: entry.player.clone() };
-        let rules = row.leaderboard.rules;
-        let needs_record = whole || entry.submission.key.is_some();
-        let (state, outcome) = match self.standing(&row, &key).filter(|_| !needs_record) {
+    fn judge(&mut self, open: &Open, entry: Entry, whole: bool) -> Result<Judged, NotJudged> {
+        let Entry { player, submission } = entry;
+        let Leaderboard { rules, version, .. } = open.row.leaderboard;
+        let key = HashedKey::from(RowKey { board: open.row.number, version, player });
+        let at = self.next_moment()?;
+        let needs_record = whole || submission.key.is_some();
+        let standing = if needs_record { None } else { self.standing(open, &key) };
+        let (state, outcome) = match standing {
             Some(standing) => {
-                let at = self.next_moment()?;
-                let (patch, outcome) = Patch::of(&rules, &standing, &entry.submission, at)?;
-                self.file(
-                    at.stamp,
-                    Change::Submit { key: key.clone(), submission: entry.submission.clone() },
-                );
-                (State::Patched(Arc::new(patch)), outcome)
+                let (patch, outcome) = Patch::of(&rules, &standing, &submission, at)?;
+                (State::Patched(patch), outcome)
             }
             None => {
                 let before = self.record(&key)?;
-                let at = self.next_moment()?;
-                match before.submit(&rules, &entry.submission, at, self.limits.window)? {
+                match before.submit(&rules, &submission, at, self.limits.window)? {
                     Applied::Duplicate => {
                         let state = before.live.is_some().then_some(State::Whole(before));
                         return Ok(Judged { key, rules, state, outcome: Outcome::Duplicate });
                     }
-                    Applied::Changed(record, outcome) => {
-                        let change =
-                            Change::Submit { key: key.clone(), submission: entry.submission.clone() };
-                        self.file(at.stamp, change);
-                        (State::Whole(Arc::new(record)), outcome)
-                    }
+                    Applied::Changed(record, outcome) => (State::Whole(Arc::new(record)), outcome),
                 }
             }
         };
+        self.file(at.stamp, Change::Submit { key: RowKey::clone(&key), submission });
         self.hold(&key, &state);
         Ok(Judged { key, rules, state: Some(state), outcome })
     }
 
     /// Where a living player stands, if that is known without reading a record.
-    fn standing(&mut self, row: &BoardRow, key: &RowKey) -> Option<Standing> {
+    fn standing(&self, open: &Open, key: &HashedKey) -> Option<Standing> {
         match self.batch.rows.get(key).or_else(|| self.sealed.rows.get(key)) {
-            Some(state) => state.standing(&row.leaderboard.rules),
-            None => self.order(row)?.read(|index| index.standing(&key.player)),
+            Some(state) => state.standing(&open.row.leaderboard.rules),
+            None => open.order.as_ref()?.read(|index| index.standing(&key.player)),
         }
     }
 
@@ -242,7 +277,7 @@ impl Books {
     }
 
     /// Notes in the batch what became of a record.
-    fn hold(&mut self, key: &RowKey, state: &State) {
+    fn hold(&mut self, key: &HashedKey, state: &State) {
         match self.batch.rows.get_mut(key) {
             Some(there) => there.then(state.clone()),
             None => {
@@ -254,12 +289,13 @@ impl Books {
     /// Deletes what a player has on the present season; `None` if there is nothing.
     pub fn delete(&mut self, id: &LeaderboardId, player: &PlayerId) -> Result<Option<Judged>, BoardError> {
         let row = self.board(id).ok_or(BoardError::NotFound)?;
-        let key = RowKey { board: row.number, version: row.leaderboard.version, player: player.clone() };
+        let version = row.leaderboard.version;
+        let key = HashedKey::from(RowKey { board: row.number, version, player: player.clone() });
         let rules = row.leaderboard.rules;
         let before = self.record(&key)?;
         let at = self.next_moment()?;
         let Some(record) = before.delete(at).map(Arc::new) else { return Ok(None) };
-        self.file(at.stamp, Change::Delete { key: key.clone() });
+        self.file(at.stamp, Change::Delete { key: RowKey::clone(&key) });
         let state = State::Whole(record);
         self.hold(&key, &state);
         Ok(Some(Judged { key, rules, state: Some(state), outcome: Outcome::Unchanged }))
@@ -328,25 +364,27 @@ impl Books {
                 self.keep(BoardRow { leaderboard: reset, sequence, ..row })
             }
             Change::Submit { key, submission } => {
+                let key = HashedKey::from(key.clone());
                 let rules = self.numbered(key.board)?.leaderboard.rules;
-                let before = self.record(key).map_err(|error| error.to_string())?;
+                let before = self.record(&key).map_err(|error| error.to_string())?;
                 if before.has_seen(at.position) {
-                    return Ok(Shown::Row(key.clone(), before));
+                    return Ok(Shown::Row(key, before));
                 }
                 match before.submit(&rules, submission, at, self.limits.window) {
-                    Ok(Applied::Changed(record, _)) => Shown::Row(key.clone(), Arc::new(record)),
+                    Ok(Applied::Changed(record, _)) => Shown::Row(key, Arc::new(record)),
                     // It was accepted when it was written, so it must be now.
                     other => return Err(format!("sequence {sequence} is not accepted again: {other:?}")),
                 }
             }
             Change::Delete { key } => {
-                let before = self.record(key).map_err(|error| error.to_string())?;
+                let key = HashedKey::from(key.clone());
+                let before = self.record(&key).map_err(|error| error.to_string())?;
                 if before.has_seen(at.position) {
-                    return Ok(Shown::Row(key.clone(), before));
+                    return Ok(Shown::Row(key, before));
                 }
                 let record =
                     before.delete(at).ok_or_else(|| format!("sequence {sequence} deletes nothing"))?;
-                Shown::Row(key.clone(), Arc::new(record))
+                Shown::Row(key, Arc::new(record))
             }
         };
         Ok(shown)
@@ -378,16 +416,8 @@ impl Books {
         newer.or_else(|| self.boards.get(id))
     }
 
-    fn board_or_auto_create(&mut self, id: &LeaderboardId) -> Result<BoardRow, BoardError> {
-        match self.board(id) {
-            Some(row) => Ok(row.clone()),
-            None if self.limits.auto_create => self.create(id, Rules::default()),
-            None => Err(BoardError::NotFound),
-        }
-    }
-
     /// The record as the batches in hand have it; one of a player unknown to this season brings only a window.
-    fn record(&self, key: &RowKey) -> Result<Arc<Record>, BoardError> {
+    fn record(&self, key: &HashedKey) -> Result<Arc<Record>, BoardError> {
         let (newest, newer) = (self.batch.rows.get(key), self.sealed.rows.get(key));
         if let Some(State::Whole(record)) = newest {
             return Ok(Arc::clone(record));
@@ -400,10 +430,10 @@ impl Books {
         Ok(Arc::new(Record::unborn(window)))
     }
 
-    fn inherited(&self, key: &RowKey) -> Result<hiscore_score::Window, BoardError> {
+    fn inherited(&self, key: &HashedKey) -> Result<hiscore_score::Window, BoardError> {
         // A season that ended within these very batches is not in the store yet.
         for version in (1..key.version).rev().take(self.sealed.resets + self.batch.resets) {
-            let earlier = RowKey { version, ..key.clone() };
+            let earlier = HashedKey::from(RowKey { version, ..RowKey::clone(key) });
             if self.batch.rows.contains_key(&earlier) || self.sealed.rows.contains_key(&earlier) {
                 return Ok(self.record(&earlier)?.window.clone());
             }

@@ -14,7 +14,8 @@ use hiscore_score::{Outcome, Season};
 use hiscore_store::AppendError;
 use hiscore_store::embedded::{BoardRow, Embedded, Journal, State};
 
-use super::books::{Books, Judged, NotJudged};
+use super::books::{Books, LOOK_AHEAD};
+use super::judged::Judged;
 use super::queue::{Answer, Appended, Queue, Request, SubmitRequest, Taken, Work};
 use super::syncer::Syncer;
 use crate::coalesce::Pressure;
@@ -27,10 +28,6 @@ const ROWS_A_LOCK: usize = 64;
 /// So many submissions are not handed to the syncer when it has nothing to do: to wake it, and be woken by it, takes about
 /// as long as judging them does, and they are all that there is to do.
 const FEW: usize = 64;
-
-/// So many submissions are looked for at once: enough that a processor waits for several places in memory together, and
-/// few enough that what it got is still in its cache when they are judged.
-const LOOK_AHEAD: usize = 256;
 
 /// What the committer works with.
 #[derive(Debug)]
@@ -268,26 +265,8 @@ impl Sequencer<'_> {
     fn judge(&mut self, request: Request) -> Pending {
         match request.work {
             Work::Submit(SubmitRequest { id, entries, wanted, answer }) => {
-                let mut judged = Vec::with_capacity(entries.len());
-                let whole = wanted.record && wanted.details;
-                for (at, entry) in entries.iter().enumerate() {
-                    if at > 0 && at % LOOK_AHEAD == 0 {
-                        let next = entries[at..].iter().take(LOOK_AHEAD);
-                        self.books.fetch(&id, next.map(|entry| &entry.player));
-                    }
-                    match self.books.submit(&id, entry, whole) {
-                        Ok(done) => judged.push(Ok(done)),
-                        Err(NotJudged::Refused(refusal)) => judged.push(Err(Rejected::Refused(refusal))),
-                        Err(NotJudged::Board(BoardError::Trouble(trouble))) if at > 0 => {
-                            judged.push(Err(Rejected::Trouble(trouble)));
-                        }
-                        // A board that is not there is not there for any of them.
-                        Err(NotJudged::Board(error)) => {
-                            return Pending::Submit { answer, judged: Err(error), wanted };
-                        }
-                    }
-                }
-                Pending::Submit { answer, judged: Ok(judged), wanted }
+                let judged = self.books.submit(&id, entries, wanted.record && wanted.details);
+                Pending::Submit { answer, judged, wanted }
             }
             Work::Create { id, rules, answer } => {
                 Pending::Board { answer, done: self.books.create(&id, rules) }
@@ -342,29 +321,31 @@ impl Sequencer<'_> {
         sequence: u64,
     ) -> Vec<Result<Accepted, Rejected>> {
         let mut results = Vec::with_capacity(judged.len());
-        let mut judged = judged.into_iter().peekable();
-        while judged.peek().is_some() {
-            let mut chunk = judged.by_ref().take(ROWS_A_LOCK).peekable();
-            while let Some(first) = chunk.next() {
-                let Ok(first) = first else {
-                    results.extend(first.err().map(Err));
-                    continue;
-                };
-                let board = self.board_of(&first);
-                board.update(|index| {
-                    let mut publish = self.store.publish();
-                    let mut show = |judged: Judged| {
-                        let result = show_row(index, &mut publish, judged, wanted, sequence);
-                        results.push(Ok(result));
-                    };
-                    let same = (first.key.board, first.key.version);
-                    show(first);
-                    while let Some(Ok(next)) = chunk.next_if(
-                        |next| matches!(next, Ok(next) if (next.key.board, next.key.version) == same),
-                    ) {
-                        show(next);
-                    }
-                });
+        let mut left = judged.into_iter();
+        while let Some(first) = left.as_slice().first() {
+            let Ok(first) = first else {
+                results.extend(left.next().and_then(Result::err).map(Err));
+                continue;
+            };
+            let same =
+                |next: &&Result<Judged, Rejected>| next.as_ref().is_ok_and(|next| next.is_beside(first));
+            let many = left.as_slice().iter().take(ROWS_A_LOCK).take_while(same).count();
+            let mut rows = left.as_slice().iter().take(many).flatten();
+            let board = rows.any(|judged| judged.needs_order(wanted)).then(|| self.board_of(first));
+            let mut show = |mut index: Option<&mut Index>| {
+                let mut publish = self.store.publish();
+                if many > 1 {
+                    publish.fetch(left.as_slice().iter().take(many).flatten().map(|judged| &judged.key));
+                }
+                let rows = left.by_ref().take(many);
+                let mut show =
+                    |judged| show_row(index.as_deref_mut(), &mut publish, judged, wanted, sequence);
+                results.extend(rows.map(|judged| judged.map(&mut show)));
+            };
+            match board {
+                Some(board) => board.update(|index| show(Some(index))),
+                // Readers of the order need not wait for what leaves it as it is.
+                None => show(None),
             }
         }
         results
@@ -388,17 +369,20 @@ impl Sequencer<'_> {
     }
 }
 
+/// Shows one row; `index` is there if it [needs the order](Judged::needs_order).
 fn show_row(
-    index: &mut Index,
+    mut index: Option<&mut Index>,
     publish: &mut hiscore_store::embedded::Publish<'_>,
     judged: Judged,
     wanted: Wanted,
     sequence: u64,
 ) -> Accepted {
     let Judged { key, rules, state, outcome } = judged;
-    let previous_rank = if wanted.previous_rank { index.rank(&key.player) } else { None };
+    let rank = |index: &Option<&mut Index>| index.as_ref().and_then(|index| index.rank(&key.player));
+    let previous_rank = if wanted.previous_rank { rank(&index) } else { None };
     if outcome != Outcome::Duplicate
         && let Some(state) = &state
+        && let Some(index) = &mut index
     {
         let moved = match state.standing(&rules) {
             None => index.remove(&key.player).is_some(),
@@ -411,7 +395,7 @@ fn show_row(
         }
     }
     let shown = state.as_ref().filter(|_| wanted.record).and_then(|state| {
-        let rank = if wanted.rank { index.rank(&key.player) } else { None };
+        let rank = if wanted.rank { rank(&index) } else { None };
         let player = key.player.clone();
         Some(match state {
             State::Whole(record) => Row::new(player, rank, record.live.clone()?, record.updated),

@@ -5,6 +5,7 @@ pub mod appender;
 pub mod books;
 pub mod committer;
 pub mod guard;
+pub mod judged;
 pub mod logged;
 pub mod queue;
 pub mod remote;

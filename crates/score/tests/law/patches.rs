@@ -40,13 +40,16 @@ proptest! {
                 Err(refusal) => prop_assert_eq!(patch, Err(refusal)),
                 Ok(Applied::Duplicate) => prop_assert!(false, "none has a key"),
                 Ok(Applied::Changed(after, outcome)) => {
-                    let (patch, patch_outcome) = patch.unwrap();
+                    let (mut patch, patch_outcome) = patch.unwrap();
                     prop_assert_eq!(patch_outcome, outcome);
                     standing = patch.standing(&rules);
                     prop_assert_eq!(standing, after.live.as_ref().unwrap().standing(&rules));
                     one_by_one = after;
                     waiting = Some(match waiting.take() {
-                        Some(before) => before.then(patch),
+                        Some(before) => {
+                            patch.come_after(&before);
+                            patch
+                        }
                         None => patch,
                     });
                 }

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod journal;
 pub mod kept;
 mod overlay;
+mod rows;
 pub mod table;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub use journal::{AppendError, Journal, JournalError, Sizes};
 pub use kept::Kept;
 use overlay::Overlay;
 pub use overlay::{Layers, State};
+pub use rows::{HashedKey, Rows};
 use table::{Bulk, Progress, Table};
 pub use table::{Deployment, TableError};
 
@@ -246,7 +248,7 @@ impl Embedded {
 
     /// The present state of a record, a tombstone too. May read the disk.
     pub fn get(&self, key: &RowKey) -> Result<Option<Arc<Record>>, TableError> {
-        self.complete(key, &self.peek(key))
+        self.complete(key, &self.peek(&key.clone().into()))
     }
 
     /// The state of a record as it was when `layers` was peeked, or a later one. May read the disk.
@@ -255,7 +257,7 @@ impl Embedded {
     }
 
     /// What of a record is dirty; reads no disk. Nothing says nothing about the table.
-    pub fn peek(&self, key: &RowKey) -> Layers {
+    pub fn peek(&self, key: &HashedKey) -> Layers {
         self.overlay.read().peek(key)
     }
 
@@ -265,6 +267,7 @@ impl Embedded {
         let in_table = self.table.latest(key.board, &key.player)?.unwrap_or(1).min(key.version);
         for version in (in_table..key.version).rev() {
             let earlier = RowKey { version, ..key.clone() };
+            let earlier = HashedKey::from(earlier);
             let layers = self.peek(&earlier);
             if (version == in_table || !layers.is_empty())
                 && let Some(record) = self.complete(&earlier, &layers)?
@@ -353,7 +356,7 @@ impl Embedded {
         // The lock is not held while writing; the entries are cheap to share.
         let mut rows: Vec<(RowKey, State)> = {
             let overlay = self.overlay.read();
-            overlay.in_flight.iter().map(|(key, state)| (key.clone(), state.clone())).collect()
+            overlay.in_flight.iter().map(|(key, state)| (RowKey::clone(key), state.clone())).collect()
         };
         if known && rows.is_empty() && boards.is_empty() {
             // An idle server leaves the disk alone.
@@ -393,9 +396,15 @@ impl Embedded {
 pub struct Publish<'a>(RwLockWriteGuard<'a, Overlay>);
 
 impl Publish<'_> {
+    /// Touches what there is of these records, and changes nothing: those of many, looked for together, are near to the
+    /// processor then, and it has waited for several at once. For some dozens whose states come right after.
+    pub fn fetch<'k>(&self, keys: impl Iterator<Item = &'k HashedKey>) {
+        self.0.fetch(keys);
+    }
+
     /// A record's new state.
-    pub fn row(&mut self, key: RowKey, state: State) {
-        self.0.row(key, state);
+    pub fn row(&mut self, key: impl Into<HashedKey>, state: State) {
+        self.0.row(key.into(), state);
     }
 
     /// A board's new state.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use hiscore_score::{Patch, Record, Rules, Stamp, Standing};
 
 use super::bytes::Corrupt;
-use super::codec::{BoardNumber, BoardRow, RowKey};
+use super::codec::{BoardNumber, BoardRow};
+use super::rows::{HashedKey, Rows};
 use super::table::TableError;
 
 /// What is known of a record that changed.
@@ -20,7 +21,7 @@ pub enum State {
     /// Everything.
     Whole(Arc<Record>),
     /// What was done to it, and so where it stands.
-    Patched(Arc<Patch>),
+    Patched(Patch),
 }
 
 impl State {
@@ -51,8 +52,9 @@ impl State {
         let joined = match (&*self, later) {
             (_, later @ Self::Whole(_)) => later,
             (Self::Whole(record), Self::Patched(patch)) => Self::Whole(Arc::new(patch.onto(record))),
-            (Self::Patched(before), Self::Patched(patch)) => {
-                Self::Patched(Arc::new(Patch::clone(before).then(Arc::unwrap_or_clone(patch))))
+            (Self::Patched(before), Self::Patched(mut patch)) => {
+                patch.come_after(before);
+                Self::Patched(patch)
             }
         };
         *self = joined;
@@ -96,9 +98,9 @@ impl Layers {
 
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    pub(super) fresh: HashMap<RowKey, State>,
+    pub(super) fresh: Rows,
     /// What the funnel is writing, or failed to write: nothing more is claimed before it is in the table.
-    pub(super) in_flight: HashMap<RowKey, State>,
+    pub(super) in_flight: Rows,
     pub(super) fresh_boards: HashMap<BoardNumber, BoardRow>,
     /// The last sequence whose effects are all here or in the table.
     pub(super) published: u64,
@@ -114,7 +116,7 @@ impl Overlay {
         Self { published, stamp, ..Self::default() }
     }
 
-    pub(super) fn peek(&self, key: &RowKey) -> Layers {
+    pub(super) fn peek(&self, key: &HashedKey) -> Layers {
         Layers([None, None, self.fresh.get(key).cloned(), self.in_flight.get(key).cloned()])
     }
 
@@ -130,18 +132,25 @@ impl Overlay {
 
     /// Everything fresh is in flight now; what it is of boards, the caller takes.
     pub(super) fn claim(&mut self) -> HashMap<BoardNumber, BoardRow> {
-        self.in_flight = std::mem::take(&mut self.fresh);
+        // As many are likely to come until the next time: to grow on the way would hold up everybody, each time for as long
+        // as it takes to move all that is there.
+        let next = Rows::with_capacity_and_hasher(self.fresh.len(), Default::default());
+        self.in_flight = std::mem::replace(&mut self.fresh, next);
         self.claimed_since = self.since.take();
         std::mem::take(&mut self.fresh_boards)
     }
 
     /// What was in flight is in the table.
-    pub(super) fn clear(&mut self) -> HashMap<RowKey, State> {
+    pub(super) fn clear(&mut self) -> Rows {
         self.claimed_since = None;
         std::mem::take(&mut self.in_flight)
     }
 
-    pub(super) fn row(&mut self, key: RowKey, state: State) {
+    pub(super) fn fetch<'k>(&self, keys: impl Iterator<Item = &'k HashedKey>) {
+        std::hint::black_box(keys.filter(|key| self.fresh.contains_key(*key)).count());
+    }
+
+    pub(super) fn row(&mut self, key: HashedKey, state: State) {
         self.since.get_or_insert_with(Instant::now);
         match self.fresh.entry(key) {
             std::collections::hash_map::Entry::Occupied(mut there) => there.get_mut().then(state),
