@@ -11,6 +11,7 @@ use hiscore::serve::Server;
 use hiscore::transfer;
 use hiscore_config::{Command, Failure, LogFormat, ServeSettings, SimulateSettings};
 use hiscore_simulate::Console;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::Targets;
@@ -31,7 +32,10 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Healthy(url)) => in_runtime(async move { healthy(&url).await.map(|()| 0) }),
-        Ok(Command::Serve(settings)) => in_runtime(serve(*settings)),
+        Ok(Command::Serve(settings)) => {
+            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            in_threads(settings.threads_of(processors), serve(*settings))
+        }
         Ok(Command::Export(settings)) => in_runtime(async move {
             let done = transfer::export::export(&settings, std::io::stdout().lock()).await;
             done.map(|()| 0).map_err(|error| error.to_string())
@@ -52,8 +56,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// With as many threads as there are processors.
 fn in_runtime(work: impl Future<Output = Result<u8, String>>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    run(Builder::new_multi_thread().enable_all(), work)
+}
+
+fn in_threads(threads: usize, work: impl Future<Output = Result<u8, String>>) -> ExitCode {
+    run(Builder::new_multi_thread().enable_all().worker_threads(threads), work)
+}
+
+fn run(builder: &mut Builder, work: impl Future<Output = Result<u8, String>>) -> ExitCode {
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the operating system gives no threads: {error}");

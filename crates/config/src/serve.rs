@@ -175,6 +175,8 @@ pub struct ServeSettings {
     pub live_interval: Duration,
     /// Connections at once: 1 to 1,000,000, 10,000 by default.
     pub max_connections: usize,
+    /// Threads that answer requests: 1 to 1024, or `None`, the default, for as many as [`ServeSettings::threads_of`] says.
+    pub threads: Option<usize>,
     /// Filter directives: a level, or `target=level`, separated by commas. `info` by default.
     pub log: String,
     /// How log lines are written. Text by default.
@@ -223,6 +225,7 @@ impl Default for ServeSettings {
             max_leaderboards: 10_000,
             live_interval: Duration::from_millis(250),
             max_connections: 10_000,
+            threads: None,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             limits: ApiLimits::default(),
@@ -244,6 +247,13 @@ impl ServeSettings {
     /// Whether a log stands in front of the ranks.
     pub fn has_log(&self) -> bool {
         self.log_url.is_some() || self.log_url_file.is_some()
+    }
+
+    /// How many threads answer requests on a machine with so many processors: as many, but for the embedded profile, which
+    /// leaves one processor to the threads that commit and store.
+    pub fn threads_of(&self, processors: usize) -> usize {
+        let own = if self.has_redis() { processors } else { processors.saturating_sub(1) };
+        self.threads.unwrap_or(own).max(1)
     }
 
     /// Whether this process does all that there is to do.

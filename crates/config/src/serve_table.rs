@@ -103,6 +103,16 @@ pub(crate) const TABLE: &[Setting<ServeSettings>] = &[
     },
     count_row!("max-connections", SERVING, 1..=1_000_000, max_connections,
         "Connections at once; more wait to be accepted."),
+    Setting {
+        name: "threads", value: "N", kind: Text, heading: SERVING,
+        help: "Threads that answer requests; auto: one for each processor, of which the ranks in process leave one to the threads \
+               that commit and store.",
+        set: |s, text| {
+            s.threads = if text == "auto" { None } else { Some(count(text, 1, 1024).map_err(|why| why + ", or auto")?) };
+            Ok(())
+        },
+        get: |s| Some(s.threads.map_or_else(|| "auto".to_owned(), |threads| threads.to_string())),
+    },
     count_row!("max-leaderboards", SERVING, 1..=10_000_000, max_leaderboards,
         "Leaderboards there may be; creating one more is refused."),
 
@@ -339,6 +349,23 @@ mod tests {
             assert_eq!(settings, defaults, "{}", setting.name);
         }
         assert_eq!(ServeSettings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn threads_are_a_number_or_as_many_as_there_is_room_for() {
+        let threads = |text: &str| {
+            let mut settings = ServeSettings::default();
+            let setting = TABLE.iter().find(|setting| setting.name == "threads").unwrap();
+            (setting.set)(&mut settings, text).map(|()| settings)
+        };
+        let auto = threads("auto").unwrap();
+        assert_eq!([1, 2, 8].map(|processors| auto.threads_of(processors)), [1, 1, 7]);
+        let direct = ServeSettings { redis_url: Some("redis://localhost".to_owned()), ..auto };
+        assert_eq!([1, 2, 8].map(|processors| direct.threads_of(processors)), [1, 2, 8]);
+        assert_eq!(threads("5").unwrap().threads_of(2), 5);
+        for wrong in ["0", "1025", "-1", "many", ""] {
+            assert!(threads(wrong).unwrap_err().ends_with("from 1 to 1024, or auto"), "{wrong}");
+        }
     }
 
     #[test]

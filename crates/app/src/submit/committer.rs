@@ -25,9 +25,9 @@ use crate::scoreboard::directory::Directory;
 /// Rows shown under one lock of a board: readers wait no longer than that takes.
 const ROWS_A_LOCK: usize = 64;
 
-/// So many submissions are not handed to the syncer when it has nothing to do: to wake it, and be woken by it, takes about
-/// as long as judging them does, and they are all that there is to do.
-const FEW: usize = 64;
+/// So many submissions are not handed to the syncer when it has nothing to do: judging them takes about as long as a sync,
+/// and each thread that is woken may take a processor from one that answers.
+const FEW: usize = 512;
 
 /// What the committer works with.
 #[derive(Debug)]

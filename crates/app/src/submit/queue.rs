@@ -98,8 +98,8 @@ impl Request {
 }
 
 /// So many submissions are worth waking the committer for while a batch is being synced. Fewer are judged when that is
-/// done: a wake-up costs about what judging one does.
-const WORTH_WAKING: usize = 16;
+/// done: whoever is woken may take a processor from a thread that answers.
+const WORTH_WAKING: usize = 512;
 
 /// What came of a batch that was handed to the journal.
 #[derive(Debug)]

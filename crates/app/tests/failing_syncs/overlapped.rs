@@ -19,7 +19,7 @@ const CLIENTS: u64 = 4;
 const REQUESTS: u64 = 80;
 const PLAYERS: u64 = 3;
 /// Of each player in a large request: too many for the committer to sync them itself.
-const MANY: usize = 30;
+const MANY: usize = 300;
 
 /// What one client was told: acknowledged, and what nobody knows, by player.
 #[derive(Debug, Default, Clone)]
