@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from servers import free_port, wait_until
-from tiers import spawn
+from tiers import logged
 
 
 
@@ -45,7 +45,7 @@ class Kafka:
         form = [*self.java, "kafka.tools.StorageTool", "format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c", str(settings)]
         subprocess.run(form, check=True, stdout=subprocess.DEVNULL)
         log = self.folder / "server.log"
-        self.process = spawn([*self.java[:1], "-Xmx600m", *self.java[1:], "kafka.Kafka", str(settings)], log)
+        self.process = logged([*self.java[:1], "-Xmx600m", *self.java[1:], "kafka.Kafka", str(settings)], log)
         wait_until(self.answers, "Kafka")
 
     def url(self, topic):

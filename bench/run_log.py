@@ -19,8 +19,8 @@ import sys
 import tempfile
 
 from brokers import Kafka
-from servers import CONNECTIONS, HERE, RELEASE, Hiscore, Redis, wait_until, wrk
-from tiers import Mongo, spawn
+from servers import CONNECTIONS, HERE, RELEASE, Hiscore, Redis, wait_until
+from tiers import Mongo, logged
 
 ROOT = HERE.parent
 
@@ -37,7 +37,7 @@ class Logged(Hiscore):
         command += ["--mongodb-url", mongo.url.replace("/?", f"/{name}?")]
         command += ["--log-url", log] if log else []
         path = f"{folder}/{name}.log"
-        self.process = spawn(command, path)
+        self.process = logged(command, path)
         self.log = open(path, "rb")
         wait_until(lambda: self.get("/readyz"), f"hiscore ({name})")
 

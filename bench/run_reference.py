@@ -21,7 +21,7 @@ import tempfile
 import time
 
 from servers import CONNECTIONS, HERE, RELEASE, Redis
-from tiers import REFERENCE, Direct, Mongo, Reference, Watch, spawn
+from tiers import REFERENCE, Direct, Mongo, Reference, Watch, logged
 
 ROOT = HERE.parent
 LONGEST = 240
@@ -87,7 +87,7 @@ class Comparison:
         try:
             with self.watch(server) as watch:
                 command = ["node", str(HERE / "play.mjs"), server.url, system, str(AT_ONCE), str(seconds)]
-                players = spawn(command, answers)
+                players = logged(command, answers)
                 if fault != "none":
                     time.sleep(2)
                     self.mongo.kill() if fault == "kill" else self.mongo.pause()

@@ -1,5 +1,6 @@
 """The servers that are compared: each on a free port of the loopback, with a folder of its own, driven by its own tool."""
 
+import ctypes
 import http.client
 import json
 import os
@@ -25,6 +26,19 @@ MEMBERS = 1_000_000
 BULK = 10_000
 CREATE = "mutation($in: CreateLeaderboardInput!) { createLeaderboard(input: $in) { userErrors { message } } }"
 SUBMIT = "mutation($in: SubmitScoresInput!) { submitScores(input: $in) { userErrors { message } } }"
+
+
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def spawn(command, **streams):
+    """A process that ends with this one, however this one ends; Ctrl-C is for this one alone."""
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=end_with_parent, **streams)
 
 
 def free_port():
@@ -80,7 +94,7 @@ class Hiscore:
         address = self.url.removeprefix("http://")
         command = [binary, "serve", "--listen", address, "--data-dir", f"{folder}/hiscore", "--auto-create"]
         self.log = open(f"{folder}/hiscore.log", "ab")
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=self.log)
+        self.process = spawn(command, stdout=subprocess.DEVNULL, stderr=self.log)
         wait_until(lambda: self.get("/readyz"), "hiscore")
 
     def get(self, path):
@@ -164,7 +178,7 @@ class Echo:
     def __init__(self, binary):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.process = subprocess.Popen([binary, f"127.0.0.1:{port}"])
+        self.process = spawn([binary, f"127.0.0.1:{port}"])
         wait_until(lambda: socket.create_connection(("127.0.0.1", port)).close() is None, "the echo")
 
     def write(self, seconds):
@@ -188,7 +202,7 @@ class Redis:
 
     def start(self):
         """With nothing in it, unless it is `appendonly`."""
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        self.process = spawn(self.command, stdout=subprocess.DEVNULL)
         ping = ["redis-cli", "-p", self.port, "ping"]
         wait_until(lambda: subprocess.run(ping, capture_output=True).stdout == b"PONG\n", "redis-server")
 

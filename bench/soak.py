@@ -17,14 +17,13 @@ import os
 import pathlib
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
 from servers import HERE, RELEASE, Redis, free_port, wait_until
-from tiers import REFERENCE, Mongo, Watch, spawn
+from tiers import REFERENCE, Mongo, Watch, logged
 
 ROOT = HERE.parent
 PLAYERS = 1_000
@@ -46,7 +45,7 @@ class Role:
         self.name = roles.replace(",", "+")
         command = [binary, "serve", "--listen", self.url.removeprefix("http://"), "--role", roles]
         command += ["--redis-url", f"redis://127.0.0.1:{redis.port}", "--mongodb-url", mongo.url]
-        self.process = spawn(command, f"{folder}/{self.name}.log")
+        self.process = logged(command, f"{folder}/{self.name}.log")
 
     def wait(self):
         wait_until(lambda: self.get("/readyz"), self.name)
@@ -196,7 +195,7 @@ def main():
             report = pathlib.Path(folder, "simulate.json")
             watched = {role.name: role.process for role in roles} | {"redis-server": redis.process}
             with Watch(mongo, watched) as watch:
-                simulate = spawn(command, report)
+                simulate = logged(command, report)
                 pauses, dirty = play(mongo, persist, simulate, seconds, pause)
             played = json.loads(report.read_text().splitlines()[-1])
             bulks = persist.metric("hiscore_funnel_shard_bulks_most")

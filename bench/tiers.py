@@ -1,6 +1,5 @@
 """What the comparison with the reference starts: MongoDB, the reference's two services, and hiscore on the same tiers."""
 
-import ctypes
 import json
 import os
 import pathlib
@@ -11,23 +10,15 @@ import sys
 import threading
 import time
 
-from servers import HERE, Hiscore, free_port, wait_until
+from servers import HERE, Hiscore, free_port, spawn, wait_until
 
 REFERENCE = HERE / "reference"
-LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent():
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def spawn(command, log):
-    """A process that ends with this one, however this one ends; Ctrl-C is for this one alone."""
+def logged(command, log):
+    """A server or tool whose output goes to a file."""
     with open(log, "ab") as output:
-        return subprocess.Popen(
-            command, stdout=output, stderr=output, start_new_session=True, preexec_fn=end_with_parent
-        )
+        return spawn(command, stdout=output, stderr=output)
 
 
 def mongod():
@@ -53,7 +44,7 @@ class Mongo:
     def start(self):
         command = [mongod(), "--port", str(self.port), "--bind_ip", "127.0.0.1", "--dbpath", str(self.data)]
         command += ["--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "256", "--quiet"]
-        self.process = spawn(command, f"{self.data}.log")
+        self.process = logged(command, f"{self.data}.log")
         self.ask("initiate")
 
     def ask(self, what):
@@ -92,7 +83,7 @@ class Reference:
             ("persistence", ["--mongodb", mongo.url, *flags]),
         ):
             log = pathlib.Path(folder, f"{name}-{port}.log")
-            self.processes[name] = spawn(["node", str(REFERENCE / f"{name}.js"), *tiers, *more], log)
+            self.processes[name] = logged(["node", str(REFERENCE / f"{name}.js"), *tiers, *more], log)
             wait_until(lambda: b"ready" in log.read_bytes(), name)
 
     def stop(self):
@@ -114,7 +105,7 @@ class Direct(Hiscore):
         # The reference's own interval, so that both write what changed equally often.
         command += ["--mongodb-url", mongo.url, "--flush-interval", "2s"]
         log = f"{folder}/hiscore.log"
-        self.process = spawn(command, log)
+        self.process = logged(command, log)
         self.log = open(log, "rb")
         self.processes = {"hiscore": self.process}
         try:

@@ -231,11 +231,11 @@ impl Lane {
         let mut told: Vec<Told> = jobs.iter().map(|_| Told::default()).collect();
         for (call, answer) in calls.into_iter().zip(answers) {
             match judged(answer, call.shard) {
-                Ok((era, mut results)) => {
+                Ok((era, results)) => {
+                    let mut results = results.into_iter();
                     for (job, count) in call.pieces {
-                        let rest = results.split_off(count.min(results.len()));
-                        told[job].results.append(&mut results);
-                        (told[job].era, results) = (era, rest);
+                        told[job].results.extend(results.by_ref().take(count));
+                        told[job].era = era;
                     }
                 }
                 Err((error, look_again)) => {
