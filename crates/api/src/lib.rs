@@ -2,6 +2,7 @@
 //!
 //! This crate knows no tier: [`service`] says what it needs of the stages behind it, and the wiring provides that.
 
+mod aside;
 mod engine;
 mod fan_out;
 #[cfg(feature = "fuzzing")]
@@ -18,6 +19,7 @@ mod ws;
 
 use std::sync::Arc;
 
+pub use aside::Aside;
 pub use http::Front;
 pub use limits::{Limits, WebSocketLimits};
 pub use parts::ApiParts;
@@ -39,6 +41,7 @@ pub fn front(parts: ApiParts) -> Front {
     let places = ws::Places::new(limits.websocket.connections);
     Front::new(Arc::new(http::Server {
         engine,
+        aside: Aside::default(),
         limits,
         metrics,
         registry,

@@ -28,6 +28,9 @@ use crate::ws;
 /// would otherwise see a broken connection instead of the answer.
 const DRAINED: usize = 4;
 
+/// A body of more bytes takes about a millisecond to read what it says, or more.
+const LARGE: usize = 64 << 10;
+
 /// Everything that comes to `/graphql`.
 pub(super) async fn handle<B: Incoming>(server: &Arc<Server>, request: Request<B>) -> Response {
     if ws::is_upgrade(request.headers()) {
@@ -84,15 +87,17 @@ async fn post<B: Incoming>(server: &Arc<Server>, request: Request<B>, asked: Ask
         Ok(body) => body,
         Err((status, message)) => return answer::closing(answer::refused(status, media, &message)),
     };
-    if let Some(planned) = server.engine.planned(&body) {
+    let planned = || server.engine.planned(&body);
+    let planned = if body.len() > LARGE { server.aside.run(planned).await } else { planned() };
+    if let Some(planned) = planned {
         return shortly(server, planned, &body, media).await;
     }
-    let parameters = match parameters(&body) {
-        Ok(parameters) => parameters,
-        Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
-    };
-    drop(body);
-    run(server, parameters, asked).boxed().await
+    let parameters = || parameters(&body);
+    let parameters = if body.len() > LARGE { server.aside.run(parameters).await } else { parameters() };
+    match parameters {
+        Ok(parameters) => run(server, parameters, asked).boxed().await,
+        Err(message) => answer::refused(StatusCode::BAD_REQUEST, media, &message),
+    }
 }
 
 /// The short way; and where that ends without plain success, the full path with what came of it.

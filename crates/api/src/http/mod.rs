@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use http::StatusCode;
 
+use crate::aside::Aside;
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -38,6 +39,7 @@ pub(crate) fn refused(status: StatusCode, message: &str) -> Response {
 /// What the handlers stand on.
 pub(crate) struct Server {
     pub(crate) engine: Engine,
+    pub(crate) aside: Aside,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) registry: Registry,

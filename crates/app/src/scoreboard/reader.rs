@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use async_trait::async_trait;
+use hiscore_api::Aside;
 use hiscore_api::service::{
     Board as BoardView, BoardError, Columns, Page, RankState, Row, Start, Total, Trouble,
 };
@@ -22,6 +23,8 @@ use super::source::Source;
 /// How often a page is read again because a record moved between order and table. Each time needs a whole round
 /// of the funnel in between, so the second try practically always holds.
 const TRIES: usize = 8;
+/// More records than these are read from the table aside from the threads that answer: each may be on the disk.
+const MANY: usize = 100;
 /// Seasons that ended and are kept in memory because somebody reads them.
 const CLOSED_SEASONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
@@ -33,6 +36,7 @@ pub struct Reader {
     directory: Arc<Directory>,
     /// Seasons that ended, the latest read last.
     closed: Mutex<Vec<(Season, Arc<Board>)>>,
+    aside: Aside,
     /// Held while a season is loaded, so that a crowd of readers loads it once.
     loading: tokio::sync::Mutex<()>,
 }
@@ -60,7 +64,8 @@ pub(super) fn unreadable(error: impl std::fmt::Display) -> Trouble {
 impl Reader {
     /// A reader of these.
     pub fn new(store: Arc<Embedded>, ranks: Arc<MemoryRanks>, directory: Arc<Directory>) -> Self {
-        Self { store, ranks, directory, closed: Mutex::default(), loading: tokio::sync::Mutex::new(()) }
+        let (closed, loading) = (Mutex::default(), tokio::sync::Mutex::new(()));
+        Self { store, ranks, directory, closed, aside: Aside::default(), loading }
     }
 
     /// A board as it is shown.
@@ -106,7 +111,7 @@ impl Reader {
             Start::After(key) => Query::After { key, limit },
         };
         let open = self.open(id, version).await?;
-        let mut page = self.read(&open, &query, columns)?;
+        let mut page = self.read(&open, &query, columns).await?;
         if page.rows.len() > first {
             page.rows.truncate(first);
             page.has_next = true;
@@ -124,7 +129,7 @@ impl Reader {
         columns: Columns,
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
-        self.read(&open, &Query::Around { player: player.clone(), range }, columns)
+        self.read(&open, &Query::Around { player: player.clone(), range }, columns).await
     }
 
     /// These players.
@@ -136,7 +141,7 @@ impl Reader {
         columns: Columns,
     ) -> Result<Page, BoardError> {
         let open = self.open(id, version).await?;
-        self.read(&open, &Query::Players(players.to_vec()), columns)
+        self.read(&open, &Query::Players(players.to_vec()), columns).await
     }
 
     fn present(&self, row: &BoardRow) -> Option<Open> {
@@ -183,13 +188,16 @@ impl Reader {
         Some(board)
     }
 
-    fn read(&self, open: &Open, query: &Query, columns: Columns) -> Result<Page, BoardError> {
+    async fn read(&self, open: &Open, query: &Query, columns: Columns) -> Result<Page, BoardError> {
         if columns == Columns::Scores {
             return Ok(open.ranked(open.board.read(|index| index.view(query))));
         }
         for _ in 0..TRIES {
             let gathered = self.gather(open, query);
-            if let Some(page) = self.complete(open, gathered)? {
+            let many = gathered.rows.len() > MANY;
+            let complete = || self.complete(open, gathered);
+            let page = if many { self.aside.run(complete).await } else { complete() };
+            if let Some(page) = page? {
                 return Ok(page);
             }
         }
@@ -240,7 +248,7 @@ impl Source for Reader {
         let open = self.present(&row).ok_or(BoardError::NotFound)?;
         // Before the rows, so that a revision never promises more than is shown.
         let view = self.view_of(row);
-        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first }, Columns::All)?;
+        let page = self.read(&open, &Query::FromRank { rank: 1, limit: first }, Columns::All).await?;
         Ok((view, page.rows))
     }
 
@@ -252,7 +260,7 @@ impl Source for Reader {
     ) -> Result<(VersionId, Vec<Row>), BoardError> {
         let row = self.directory.get(id).ok_or(BoardError::NotFound)?;
         let open = self.present(&row).ok_or(BoardError::NotFound)?;
-        let page = self.read(&open, &Query::Players(players.to_vec()), columns)?;
+        let page = self.read(&open, &Query::Players(players.to_vec()), columns).await?;
         Ok((page.version, page.rows))
     }
 }
