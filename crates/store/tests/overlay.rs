@@ -51,7 +51,7 @@ fn play(store: &Embedded, turn: u64, patched: bool) {
         let record = expected(n, turn);
         let state = if patched {
             let standing = record.live.as_ref().unwrap().standing(&RULES);
-            State::Patched(Patch::of(&RULES, &standing, &ten(), at).unwrap().0)
+            State::Patched(Box::new(Patch::of(&RULES, &standing, &ten(), at).unwrap().0))
         } else {
             State::Whole(Arc::new(after(&record, at)))
         };

@@ -238,7 +238,7 @@ impl Books {
         let (state, outcome) = match standing {
             Some(standing) => {
                 let (patch, outcome) = Patch::of(&rules, &standing, &submission, at)?;
-                (State::Patched(patch), outcome)
+                (State::Patched(Box::new(patch)), outcome)
             }
             None => {
                 let before = self.record(&key)?;

@@ -21,7 +21,7 @@ pub enum State {
     /// Everything.
     Whole(Arc<Record>),
     /// What was done to it, and so where it stands.
-    Patched(Patch),
+    Patched(Box<Patch>),
 }
 
 impl State {
