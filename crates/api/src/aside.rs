@@ -14,9 +14,12 @@ impl Default for Aside {
 }
 
 impl Aside {
-    /// Runs `work`, which computes, or reads the disk, and waits for nobody. Meanwhile another thread answers in the place of
-    /// this one, unless the runtime has only one.
-    pub async fn run<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs `work`, which computes, or reads the disk, and waits for nobody. If there is `much` of it, another thread answers
+    /// in the place of this one meanwhile, unless the runtime has only one.
+    pub async fn run_if<T>(&self, much: bool, work: impl FnOnce() -> T) -> T {
+        if !much {
+            return work();
+        }
         // Never closed, so there is always a permit in the end.
         let _turn = self.0.acquire().await;
         match Handle::current().runtime_flavor() {
@@ -28,31 +31,30 @@ impl Aside {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use super::*;
 
-    /// With one thread, which would never come to meet itself.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn another_thread_goes_on_meanwhile() {
-        let (aside, meeting) = (Aside::default(), std::sync::Arc::new(Barrier::new(2)));
-        let other = std::sync::Arc::clone(&meeting);
-        let small = tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            tokio::task::spawn_blocking(move || other.wait()).await.unwrap();
-        });
-        // On a worker, where requests run too.
-        let large = tokio::spawn(async move { aside.run(move || meeting.wait()).await });
-        tokio::time::timeout(Duration::from_secs(30), async { tokio::join!(small, large) })
-            .await
-            .unwrap()
-            .0
-            .unwrap();
+    /// One that answers is run while another works: with one thread, only if that thread hands on what it has to do.
+    #[test]
+    fn another_thread_goes_on_meanwhile() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let met = |much: bool| {
+            let (meet, meeting) = mpsc::channel();
+            let wait = if much { Duration::from_secs(30) } else { Duration::from_millis(200) };
+            let large = runtime.spawn(async move {
+                tokio::spawn(async move { meet.send(()) });
+                Aside::default().run_if(much, move || meeting.recv_timeout(wait)).await
+            });
+            runtime.block_on(large).unwrap().is_ok()
+        };
+        assert!(met(true));
+        assert!(!met(false), "there is only one thread");
     }
 
     #[tokio::test]
     async fn a_runtime_of_one_thread_does_it_itself() {
-        assert_eq!(Aside::default().run(|| 7).await, 7);
+        assert_eq!(Aside::default().run_if(true, || 7).await, 7);
     }
 }

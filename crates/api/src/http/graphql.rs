@@ -87,17 +87,16 @@ async fn post<B: Incoming>(server: &Arc<Server>, request: Request<B>, asked: Ask
         Ok(body) => body,
         Err((status, message)) => return answer::closing(answer::refused(status, media, &message)),
     };
-    let planned = || server.engine.planned(&body);
-    let planned = if body.len() > LARGE { server.aside.run(planned).await } else { planned() };
-    if let Some(planned) = planned {
+    let large = body.len() > LARGE;
+    if let Some(planned) = server.aside.run_if(large, || server.engine.planned(&body)).await {
         return shortly(server, planned, &body, media).await;
     }
-    let parameters = || parameters(&body);
-    let parameters = if body.len() > LARGE { server.aside.run(parameters).await } else { parameters() };
-    match parameters {
-        Ok(parameters) => run(server, parameters, asked).boxed().await,
-        Err(message) => answer::refused(StatusCode::BAD_REQUEST, media, &message),
-    }
+    let parameters = match server.aside.run_if(large, || parameters(&body)).await {
+        Ok(parameters) => parameters,
+        Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
+    };
+    drop(body);
+    run(server, parameters, asked).boxed().await
 }
 
 /// The short way; and where that ends without plain success, the full path with what came of it.
@@ -109,7 +108,7 @@ async fn shortly(server: &Server, planned: Planned, body: &[u8], media: Media) -
         Ran::Judged(judged) => Some(judged),
         Ran::Declined => None,
     };
-    let parameters = match parameters(body) {
+    let parameters = match server.aside.run_if(body.len() > LARGE, || parameters(body)).await {
         Ok(parameters) => parameters,
         Err(message) => return answer::refused(StatusCode::BAD_REQUEST, media, &message),
     };

@@ -195,9 +195,7 @@ impl Reader {
         for _ in 0..TRIES {
             let gathered = self.gather(open, query);
             let many = gathered.rows.len() > MANY;
-            let complete = || self.complete(open, gathered);
-            let page = if many { self.aside.run(complete).await } else { complete() };
-            if let Some(page) = page? {
+            if let Some(page) = self.aside.run_if(many, || self.complete(open, gathered)).await? {
                 return Ok(page);
             }
         }

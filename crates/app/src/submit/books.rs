@@ -29,6 +29,9 @@ use crate::clock::unix_ms;
 /// few enough that what it got is still in its cache when they are judged.
 pub const LOOK_AHEAD: usize = 256;
 
+/// Room for so many times as many records as a batch had is kept for the next one.
+const ROOM_KEPT: usize = 16;
+
 /// Positions of the embedded profile have one era: its journal is one history.
 const ERA: u32 = 1;
 
@@ -143,8 +146,11 @@ impl Books {
     pub fn accept(&mut self) -> (u64, Stamp) {
         (self.sequence, self.stamp) = (self.sequence + self.sealed.count, self.sealed.stamp);
         let mut done = std::mem::replace(&mut self.sealed, Batch { stamp: self.stamp, ..Batch::default() });
-        done.rows.clear();
-        self.spare = done.rows;
+        // Not what a far larger batch left behind, which takes as long to clear as it is large.
+        if done.rows.len() * ROOM_KEPT >= done.rows.capacity() {
+            done.rows.clear();
+            self.spare = done.rows;
+        }
         for (id, row) in done.boards {
             self.names.insert(row.number, id.clone());
             self.boards.insert(id, row);

@@ -266,8 +266,7 @@ impl Embedded {
         // Those seasons whose records may not have reached the table yet are few: look at the newest first.
         let in_table = self.table.latest(key.board, &key.player)?.unwrap_or(1).min(key.version);
         for version in (in_table..key.version).rev() {
-            let earlier = RowKey { version, ..key.clone() };
-            let earlier = HashedKey::from(earlier);
+            let earlier = HashedKey::from(RowKey { version, ..key.clone() });
             let layers = self.peek(&earlier);
             if (version == in_table || !layers.is_empty())
                 && let Some(record) = self.complete(&earlier, &layers)?

@@ -31,12 +31,6 @@ impl From<RowKey> for HashedKey {
     }
 }
 
-impl From<HashedKey> for RowKey {
-    fn from(hashed: HashedKey) -> Self {
-        hashed.key
-    }
-}
-
 impl Deref for HashedKey {
     type Target = RowKey;
 
@@ -87,6 +81,6 @@ mod tests {
         for (at, one) in all.iter().enumerate() {
             assert!(all[at + 1..].iter().all(|other| one.hash != other.hash && one != other));
         }
-        assert_eq!(RowKey::from(hashed(3, 4, "c")), key(3, 4, "c"));
+        assert_eq!(*hashed(3, 4, "c"), key(3, 4, "c"));
     }
 }
