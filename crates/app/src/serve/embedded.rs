@@ -133,8 +133,7 @@ impl EmbeddedServer {
             pressure: Arc::clone(&pressure),
             metrics: commit_metrics,
             most: settings.max_batch,
-        })
-        .map_err(system)?;
+        });
         let funnel = Funnel::start(FunnelParts {
             store,
             pressure: Arc::clone(&pressure),
@@ -216,7 +215,7 @@ async fn finish(running: Running, queue: &Queue, pressure: &Pressure) -> Result<
     let Running { committer, funnel, live } = running;
     live.abort();
     queue.close();
-    let committed = tokio::task::spawn_blocking(move || committer.join()).await.unwrap_or(false);
+    let committed = committer.join().await;
     pressure.close();
     let flushed = tokio::task::spawn_blocking(move || funnel.join()).await.unwrap_or(false);
     tracing::info!(flushed, "stopped");

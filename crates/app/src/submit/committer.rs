@@ -1,33 +1,42 @@
-//! The committer: one thread that judges what waits, has it synced, shows it, and only then answers.
+//! The committer: has what waits judged, synced, shown and answered, one batch after the other.
 //!
-//! A few submissions are synced by this thread itself, and what comes meanwhile is the next batch. Where more come together,
-//! one batch is synced by another thread ([`super::syncer`]) while the next is judged on top of it, which goes on its way with
-//! all that has come until then. So a batch grows with the load by itself, and nothing ever waits on purpose. If a sync fails,
-//! what was judged on top of it fails with it. Readers see nothing that a crash could take back, since ranks move after the sync.
+//! A few single submissions are judged by a task, between those that ask: nobody has to be woken on another processor for them.
+//! Much is judged by a thread, so that nobody is held up who answers. Both do the same with the same books, which go to and fro.
+//!
+//! One batch is synced by another thread ([`super::syncer`]), and what comes meanwhile is the next one; where much comes, that
+//! is judged beside the sync, on top of what is being synced. So a batch grows with the load by itself, and nothing ever waits
+//! on purpose.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hiscore_api::service::{Accepted, Ack, BoardError, Rejected, Row, Trouble, Wanted};
-use hiscore_rank::{Board, Index, MemoryRanks};
-use hiscore_score::{Outcome, Season};
-use hiscore_store::AppendError;
-use hiscore_store::embedded::{BoardRow, Embedded, Journal, State};
+use hiscore_rank::MemoryRanks;
+use hiscore_store::embedded::{Embedded, Journal};
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::books::{Books, LOOK_AHEAD};
-use super::judged::Judged;
-use super::queue::{Answer, Appended, Queue, Request, SubmitRequest, Taken, Work};
+use super::books::Books;
+use super::queue::{Queue, Request, SubmitRequest, Taken, Work};
+use super::sequencer::{Batch, Sequencer, refuse};
 use super::syncer::Syncer;
 use crate::coalesce::Pressure;
 use crate::metrics::CommitMetrics;
 use crate::scoreboard::directory::Directory;
 
-/// Rows shown under one lock of a board: readers wait no longer than that takes.
-const ROWS_A_LOCK: usize = 64;
-
-/// So many submissions are not handed to the syncer when it has nothing to do: judging them takes about as long as a sync,
-/// and each thread that is woken may take a processor from one that answers.
+/// Up to so many submissions are synced by the thread that judged them: each thread that is woken may take a processor from one
+/// that answers.
 const FEW: usize = 512;
+
+/// So many submissions are for the task. Fewer are for the thread: it syncs them itself, so only one has to be woken for them, which
+/// is most of what they wait for beside the disk. More are, too, which take it half a millisecond and more.
+const FOR_THE_TASK: RangeInclusive<usize> = 16..=128;
+
+/// Nor are those for the task that are so many more than the requests they came in.
+const BULKY: usize = 64;
+
+/// A submission for which a record must be read counts as so many.
+const READING: usize = 8;
 
 /// What the committer works with.
 #[derive(Debug)]
@@ -52,109 +61,90 @@ pub struct CommitterParts {
     pub most: usize,
 }
 
-/// The committer's thread, to be joined after its queue is closed.
+/// The committer's task, to be joined after its queue is closed.
 #[derive(Debug)]
-pub struct Committer(std::thread::JoinHandle<()>);
-
-/// Judges and shows: everything but the sync in between.
-struct Sequencer<'a> {
-    store: &'a Embedded,
-    books: &'a mut Books,
-    ranks: &'a MemoryRanks,
-    directory: &'a Directory,
-    metrics: &'a CommitMetrics,
-}
-
-/// A request that was judged, waiting for the sync.
-enum Pending {
-    Submit { answer: Answer<super::queue::SubmitAnswer>, judged: SubmitJudged, wanted: Wanted },
-    Board { answer: Answer<Result<(), BoardError>>, done: Result<BoardRow, BoardError> },
-    Delete { answer: Answer<Result<bool, BoardError>>, done: Result<Option<Judged>, BoardError> },
-}
-
-/// What is judged together, and then synced together.
-#[derive(Default)]
-struct Batch {
-    pending: Vec<Pending>,
-    /// How many submissions that are.
-    weight: usize,
-}
-
-type SubmitJudged = Result<Vec<Result<Judged, Rejected>>, BoardError>;
+pub struct Committer(JoinHandle<()>);
 
 impl Committer {
-    /// Starts the thread.
-    pub fn start(parts: CommitterParts) -> std::io::Result<Self> {
-        let thread = std::thread::Builder::new().name("committer".into());
-        thread.spawn(move || parts.run()).map(Self)
+    /// Starts the task, in the runtime that this is called in.
+    pub fn start(parts: CommitterParts) -> Self {
+        Self(tokio::spawn(parts.run()))
     }
 
     /// Waits until everything that was in the queue is answered. `false`: it had died.
-    pub fn join(self) -> bool {
-        self.0.join().is_ok()
+    pub async fn join(self) -> bool {
+        self.0.await.is_ok()
     }
 
-    /// Whether the thread has ended.
+    /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 }
 
+/// Who commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Task,
+    Thread,
+}
+
+/// What is committed, and with what.
+struct Committing {
+    queue: Arc<Queue>,
+    store: Arc<Embedded>,
+    books: Books,
+    ranks: Arc<MemoryRanks>,
+    directory: Arc<Directory>,
+    pressure: Arc<Pressure>,
+    metrics: CommitMetrics,
+    most: usize,
+    syncer: Syncer,
+    /// What was taken and is for the other place.
+    taken: Option<Taken>,
+    /// Taken and not judged yet.
+    requests: Vec<Request>,
+    syncing: Option<Batch>,
+    /// Judged on top of what is being synced.
+    next: Batch,
+}
+
 impl CommitterParts {
-    fn run(self) {
-        let Self { queue, store, journal, mut books, ranks, directory, pressure, metrics, most } = self;
+    async fn run(self) {
+        let Self { queue, store, journal, books, ranks, directory, pressure, metrics, most } = self;
         let syncer = match Syncer::start(journal, Arc::clone(&queue)) {
             Ok(syncer) => syncer,
             Err(error) => return tracing::error!(%error, "the operating system gives no thread"),
         };
-        let mut sequencer = Sequencer {
-            store: &store,
-            books: &mut books,
-            ranks: &ranks,
-            directory: &directory,
-            metrics: &metrics,
+        let (taken, requests, syncing, next) = (None, Vec::new(), None, Batch::default());
+        let mut committing = Committing {
+            queue,
+            store,
+            books,
+            ranks,
+            directory,
+            pressure,
+            metrics,
+            most,
+            syncer,
+            taken,
+            requests,
+            syncing,
+            next,
         };
-        let mut syncing: Option<Vec<Pending>> = None;
-        // Judged on top of what is being synced.
-        let mut next = Batch::default();
-        let mut requests = Vec::new();
-        loop {
-            let Taken { appended, open } = queue.take(&mut requests, next.weight, most, syncing.is_some());
-            if !open {
-                break;
-            }
-            if pressure.has_room(&store) {
-                sequencer.judge_all(&mut requests, &mut next);
-            }
-            if let Some(appended) = appended
-                && let Some(batch) = syncing.take()
-            {
-                syncing = sequencer.end(batch, appended, std::mem::take(&mut next), &syncer);
-            }
-            if !requests.is_empty() {
-                // Nobody who is durable waits for the funnel.
-                while let Some(batch) = syncing.take() {
-                    let appended = queue.wait_for_sync();
-                    syncing = sequencer.end(batch, appended, std::mem::take(&mut next), &syncer);
-                }
-                match pressure.wait_for_room(&store) {
-                    Ok(()) => sequencer.judge_all(&mut requests, &mut next),
-                    Err(trouble) => requests.drain(..).for_each(|request| refuse(request, &trouble)),
-                }
-            }
-            if syncing.is_none() {
-                let batch = std::mem::take(&mut next);
-                syncing = match batch.weight {
-                    1..=FEW => sequencer.sync(batch, &syncer),
-                    _ => sequencer.begin(batch, &syncer),
-                };
-            }
-            if syncer.is_dead() {
-                // Who waits is told that nobody knows, and who watches this thread ends the process.
-                return;
+        while committing.work(Place::Task).await {
+            let thread = spawn_blocking(|| {
+                let goes_on = Handle::current().block_on(committing.work(Place::Thread));
+                (committing, goes_on)
+            });
+            match thread.await {
+                Ok((back, true)) => committing = back,
+                Ok((back, false)) => return back.syncer.end(),
+                // Who waits is told that nobody knows, and who watches this task ends the process.
+                Err(_) => return tracing::error!("the thread that commits died"),
             }
         }
-        syncer.end();
+        committing.syncer.end();
     }
 
     /// One batch on this thread: judges, syncs, shows, answers.
@@ -175,278 +165,123 @@ impl CommitterParts {
     }
 }
 
-impl Sequencer<'_> {
-    /// Judges what was taken, behind what else is in `batch`.
-    fn judge_all(&mut self, requests: &mut Vec<Request>, batch: &mut Batch) {
-        let mut requests = requests.drain(..);
-        while let [first, ..] = requests.as_slice() {
-            let mut weight = first.weight();
-            let fits = |request: &&Request| {
-                weight += request.weight();
-                weight <= LOOK_AHEAD
+impl Committing {
+    /// Commits what is for `place`. `true`: the rest is for the other one; else the queue is closed and nothing is left, or the syncer
+    /// died.
+    async fn work(&mut self, place: Place) -> bool {
+        let Self { queue, store, books, ranks, directory, pressure, metrics, .. } = self;
+        let Self { most, syncer, taken: held, requests, syncing, next, .. } = self;
+        let mut sequencer = Sequencer { store, books, ranks, directory, metrics };
+        loop {
+            let taken = match held.take() {
+                Some(taken) => taken,
+                None => queue.take(requests, next.weight, *most, syncing.is_some()).await,
             };
-            let many = 1 + requests.as_slice()[1..].iter().take_while(fits).count();
-            self.look_ahead(&requests.as_slice()[..many]);
-            for request in requests.by_ref().take(many) {
-                batch.weight += request.weight();
-                batch.pending.push(self.judge(request));
+            if !taken.open {
+                return false;
             }
-        }
-    }
-
-    /// Has the journal take what was judged, if anything was.
-    fn begin(&mut self, batch: Batch, syncer: &Syncer) -> Option<Vec<Pending>> {
-        if batch.pending.is_empty() {
-            return None;
-        }
-        syncer.begin(self.books.seal());
-        Some(batch.pending)
-    }
-
-    /// Syncs it here and now, shows it and answers; leaves nothing to be synced.
-    fn sync(&mut self, batch: Batch, syncer: &Syncer) -> Option<Vec<Pending>> {
-        let appended = syncer.append(&self.books.seal());
-        self.end(batch.pending, appended, Batch::default(), syncer)
-    }
-
-    /// The journal has `batch`, or not: has it take `next`, which was judged on top of it, and shows the batch meanwhile.
-    /// Returns what is being synced then.
-    fn end(
-        &mut self,
-        batch: Vec<Pending>,
-        appended: Appended,
-        next: Batch,
-        syncer: &Syncer,
-    ) -> Option<Vec<Pending>> {
-        match appended.result {
-            Ok(()) => {
-                self.metrics.committed(appended.entries, appended.took);
-                let end = self.books.accept();
-                let next = self.begin(next, syncer);
-                self.show(batch, end);
-                next
-            }
-            Err(error) => {
-                self.failed(error, appended.entries, batch, next.pending);
-                None
-            }
-        }
-    }
-
-    fn failed(&mut self, error: AppendError, entries: usize, batch: Vec<Pending>, next: Vec<Pending>) {
-        self.metrics.failed();
-        tracing::warn!(%error, entries, "a batch was not committed");
-        self.books.discard();
-        // What was judged on top of it was never written.
-        let on_top = Trouble::Unavailable(format!("what came right before could not be committed: {error}"));
-        let trouble = match error {
-            AppendError::Refused(why) => Trouble::Unavailable(why),
-            AppendError::Ambiguous(why) => Trouble::Ambiguous(why),
-        };
-        // What was judged on top of a failed batch fails with it: a refusal too, since its reason may be gone.
-        batch.into_iter().for_each(|pending| pending.fail(&trouble));
-        next.into_iter().for_each(|pending| pending.fail(&on_top));
-    }
-
-    /// Looks for all players of these at once, those of requests to one board that follow each other together. Of one that
-    /// has more than are looked for at once, only the first.
-    fn look_ahead(&mut self, requests: &[Request]) {
-        let submits = requests.iter().filter_map(|request| match &request.work {
-            Work::Submit(submit) => Some(submit),
-            _ => None,
-        });
-        let submits: Vec<&SubmitRequest> = submits.collect();
-        for same in submits.chunk_by(|a, b| a.id == b.id) {
-            let entries = same.iter().flat_map(|submit| &submit.entries).take(LOOK_AHEAD);
-            self.books.fetch(&same[0].id, entries.map(|entry| &entry.player));
-        }
-    }
-
-    fn judge(&mut self, request: Request) -> Pending {
-        match request.work {
-            Work::Submit(SubmitRequest { id, entries, wanted, answer }) => {
-                let judged = self.books.submit(&id, entries, wanted.record && wanted.details);
-                Pending::Submit { answer, judged, wanted }
-            }
-            Work::Create { id, rules, answer } => {
-                Pending::Board { answer, done: self.books.create(&id, rules) }
-            }
-            Work::Reset { id, expected, answer } => {
-                Pending::Board { answer, done: self.books.reset(&id, expected) }
-            }
-            Work::Delete { id, player, answer } => {
-                Pending::Delete { answer, done: self.books.delete(&id, &player) }
-            }
-        }
-    }
-
-    /// Shows what is durable now, in order, and answers.
-    fn show(&mut self, pending: Vec<Pending>, (sequence, stamp): (u64, hiscore_score::Stamp)) {
-        let mut answers = Vec::with_capacity(pending.len());
-        for one in pending {
-            answers.push(match one {
-                Pending::Submit { answer, judged, wanted } => {
-                    let results = judged.map(|judged| self.show_rows(judged, wanted, sequence));
-                    self.metrics.submitted(results.as_ref().map_or(&[], Vec::as_slice));
-                    Told::Submit(answer, results)
-                }
-                Pending::Board { answer, done } => Told::Board(answer, done.map(|row| self.show_board(row))),
-                Pending::Delete { answer, done } => {
-                    let done = done.map(|judged| match judged {
-                        None => false,
-                        Some(judged) => {
-                            self.show_rows(vec![Ok(judged)], Wanted::default(), sequence);
-                            true
-                        }
-                    });
-                    Told::Delete(answer, done)
-                }
-            });
-        }
-        self.store.publish().up_to(sequence, stamp);
-        answers.into_iter().for_each(Told::tell);
-    }
-
-    fn show_board(&self, row: BoardRow) {
-        let season = Season { leaderboard: row.id.clone(), version: row.leaderboard.version };
-        self.ranks.create(&season);
-        self.store.publish().board(row.clone());
-        self.directory.put(row);
-    }
-
-    fn show_rows(
-        &self,
-        judged: Vec<Result<Judged, Rejected>>,
-        wanted: Wanted,
-        sequence: u64,
-    ) -> Vec<Result<Accepted, Rejected>> {
-        let mut results = Vec::with_capacity(judged.len());
-        let mut left = judged.into_iter();
-        while let Some(first) = left.as_slice().first() {
-            let Ok(first) = first else {
-                results.extend(left.next().and_then(Result::err).map(Err));
-                continue;
+            let has_room = pressure.has_room(store);
+            // Without room there is a wait.
+            let here = if has_room || requests.is_empty() {
+                place_of(requests, syncing.iter().chain([&*next]))
+            } else {
+                Place::Thread
             };
-            let same =
-                |next: &&Result<Judged, Rejected>| next.as_ref().is_ok_and(|next| next.is_beside(first));
-            let many = left.as_slice().iter().take(ROWS_A_LOCK).take_while(same).count();
-            let mut rows = left.as_slice().iter().take(many).flatten();
-            let board = rows.any(|judged| judged.needs_order(wanted)).then(|| self.board_of(first));
-            let mut show = |mut index: Option<&mut Index>| {
-                let mut publish = self.store.publish();
-                if many > 1 {
-                    publish.fetch(left.as_slice().iter().take(many).flatten().map(|judged| &judged.key));
+            if here != place {
+                *held = Some(taken);
+                return true;
+            }
+            if has_room {
+                sequencer.judge_all(requests, next);
+            }
+            if let Some(appended) = taken.appended
+                && let Some(batch) = syncing.take()
+            {
+                *syncing = sequencer.end(batch, appended, std::mem::take(next), syncer);
+            }
+            if !requests.is_empty() {
+                // Nobody who is durable waits for the funnel.
+                while let Some(batch) = syncing.take() {
+                    let appended = queue.wait_for_sync().await;
+                    *syncing = sequencer.end(batch, appended, std::mem::take(next), syncer);
                 }
-                let rows = left.by_ref().take(many);
-                let mut show =
-                    |judged| show_row(index.as_deref_mut(), &mut publish, judged, wanted, sequence);
-                results.extend(rows.map(|judged| judged.map(&mut show)));
-            };
-            match board {
-                Some(board) => board.update(|index| show(Some(index))),
-                // Readers of the order need not wait for what leaves it as it is.
-                None => show(None),
+                match pressure.wait_for_room(store) {
+                    Ok(()) => sequencer.judge_all(requests, next),
+                    Err(trouble) => requests.drain(..).for_each(|request| refuse(request, &trouble)),
+                }
+            }
+            if syncing.is_none() {
+                let batch = std::mem::take(next);
+                *syncing = match (place, batch.weight) {
+                    (Place::Thread, 1..=FEW) => sequencer.sync(batch, syncer),
+                    _ => sequencer.begin(batch, syncer),
+                };
+            }
+            if syncer.is_dead() {
+                return false;
             }
         }
-        results
-    }
-
-    fn board_of(&self, judged: &Judged) -> Arc<Board> {
-        let id = match self.books.name(judged.key.board) {
-            Some(id) => id.clone(),
-            // Every judged row's board was accepted with the batch, so it has a name.
-            None => return Arc::default(),
-        };
-        let season = Season { leaderboard: id.clone(), version: judged.key.version };
-        if let Some(board) = self.ranks.board(&season) {
-            return board;
-        }
-        // Created by the submission itself: show it to the readers too.
-        if let Some(row) = self.books.board_named(&id) {
-            self.show_board(row.clone());
-        }
-        self.ranks.create(&season)
     }
 }
 
-/// Shows one row; `index` is there if it [needs the order](Judged::needs_order).
-fn show_row(
-    mut index: Option<&mut Index>,
-    publish: &mut hiscore_store::embedded::Publish<'_>,
-    judged: Judged,
-    wanted: Wanted,
-    sequence: u64,
-) -> Accepted {
-    let Judged { key, rules, state, outcome } = judged;
-    let rank = |index: &Option<&mut Index>| index.as_ref().and_then(|index| index.rank(&key.player));
-    let previous_rank = if wanted.previous_rank { rank(&index) } else { None };
-    if outcome != Outcome::Duplicate
-        && let Some(state) = &state
-        && let Some(index) = &mut index
-    {
-        let moved = match state.standing(&rules) {
-            None => index.remove(&key.player).is_some(),
-            // What stays where it stood need not even be found: most of what is offered to a board of best scores.
-            Some(_) if outcome == Outcome::Unchanged => false,
-            Some(standing) => index.upsert(&key.player, standing) != Some(standing),
-        };
-        if moved {
-            index.set_revision(sequence);
-        }
+/// Who is to judge `requests` and to show `batches`.
+fn place_of<'a>(requests: &[Request], batches: impl Iterator<Item = &'a Batch>) -> Place {
+    let (mut count, mut weight) = (requests.len(), requests.iter().map(cost).sum::<usize>());
+    for batch in batches {
+        count += batch.pending.len();
+        weight += batch.weight;
     }
-    let shown = state.as_ref().filter(|_| wanted.record).and_then(|state| {
-        let rank = if wanted.rank { rank(&index) } else { None };
-        let player = key.player.clone();
-        Some(match state {
-            State::Whole(record) => Row::new(player, rank, record.live.clone()?, record.updated),
-            State::Patched(patch) => Row::placed(player, rank, &patch.standing(&rules), &rules),
-        })
-    });
-    let version = key.version;
-    if outcome != Outcome::Duplicate
-        && let Some(state) = state
-    {
-        publish.row(key, state);
-    }
-    Accepted { outcome: Some(outcome), version, record: shown, previous_rank, ack: Ack::Persisted }
+    if FOR_THE_TASK.contains(&weight) && weight <= count + BULKY { Place::Task } else { Place::Thread }
 }
 
-/// An answer that is ready.
-enum Told {
-    Submit(Answer<super::queue::SubmitAnswer>, super::queue::SubmitAnswer),
-    Board(Answer<Result<(), BoardError>>, Result<(), BoardError>),
-    Delete(Answer<Result<bool, BoardError>>, Result<bool, BoardError>),
-}
-
-impl Told {
-    /// A send that fails means that nobody waits any more, which changes nothing.
-    fn tell(self) {
-        match self {
-            Self::Submit(answer, result) => drop(answer.send(result)),
-            Self::Board(answer, result) => drop(answer.send(result)),
-            Self::Delete(answer, result) => drop(answer.send(result)),
-        }
+/// What a request costs, in submissions of which no record must be read.
+fn cost(request: &Request) -> usize {
+    let reads = |submit: &SubmitRequest| {
+        let whole = submit.wanted.record && submit.wanted.details;
+        whole || submit.entries.first().is_some_and(|entry| entry.submission.key.is_some())
+    };
+    match &request.work {
+        Work::Submit(submit) if !reads(submit) => request.weight(),
+        _ => READING * request.weight(),
     }
 }
 
-impl Pending {
-    fn fail(self, trouble: &Trouble) {
-        let error = BoardError::Trouble(trouble.clone());
-        match self {
-            Self::Submit { answer, .. } => Told::Submit(answer, Err(error)),
-            Self::Board { answer, .. } => Told::Board(answer, Err(error)),
-            Self::Delete { answer, .. } => Told::Delete(answer, Err(error)),
-        }
-        .tell();
-    }
-}
+#[cfg(test)]
+mod tests {
+    use hiscore_api::service::{Entry, Wanted};
+    use hiscore_score::{LeaderboardId, PlayerId, Score, Submission, SubmissionId};
 
-fn refuse(request: Request, trouble: &Trouble) {
-    let error = BoardError::Trouble(trouble.clone());
-    match request.work {
-        Work::Submit(request) => Told::Submit(request.answer, Err(error)),
-        Work::Create { answer, .. } | Work::Reset { answer, .. } => Told::Board(answer, Err(error)),
-        Work::Delete { answer, .. } => Told::Delete(answer, Err(error)),
+    use super::*;
+
+    fn request(entries: usize, id: Option<&str>) -> Request {
+        let id = id.map(|id| SubmissionId::new(id).unwrap());
+        let submission = Submission::new(Score::ZERO, Score::ZERO, None, id.as_ref());
+        let entries = vec![Entry { player: PlayerId::new("p").unwrap(), submission }; entries];
+        let (answer, _) = tokio::sync::oneshot::channel();
+        let id = LeaderboardId::new("b").unwrap();
+        Request::new(Work::Submit(SubmitRequest { id, entries, wanted: Wanted::default(), answer }))
     }
-    .tell();
+
+    fn place(requests: impl IntoIterator<Item = Request>) -> Place {
+        place_of(&requests.into_iter().collect::<Vec<_>>(), std::iter::empty())
+    }
+
+    #[test]
+    fn some_single_submissions_are_for_the_task() {
+        let singles = |count| place((0..count).map(|_| request(1, None)));
+        assert_eq!([15, 16, 128, 129].map(singles), [Place::Thread, Place::Task, Place::Task, Place::Thread]);
+    }
+
+    #[test]
+    fn bulks_and_what_reads_records_are_for_the_thread() {
+        assert_eq!(place([request(70, None)]), Place::Thread);
+        assert_eq!(place((0..16).map(|_| request(1, Some("again")))), Place::Thread);
+        assert_eq!(place((0..20).map(|_| request(3, None))), Place::Task, "small bulks are not");
+    }
+
+    #[test]
+    fn what_is_being_synced_counts() {
+        let batch = Batch { weight: 100, ..Batch::default() };
+        assert_eq!(place_of(&[request(1, None)], std::iter::once(&batch)), Place::Thread);
+    }
 }

@@ -9,6 +9,7 @@ pub mod judged;
 pub mod logged;
 pub mod queue;
 pub mod remote;
+mod sequencer;
 mod syncer;
 pub mod verdicts;
 pub mod waiting;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
 use hiscore_score::{LeaderboardId, PlayerId, Rules, VersionId};
 use hiscore_store::embedded::AppendError;
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::oneshot;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
 
 /// The answer to a bulk: one result for each entry, or none for any.
 pub type SubmitAnswer = Result<Vec<Result<Accepted, Rejected>>, BoardError>;
@@ -98,7 +98,7 @@ impl Request {
 }
 
 /// So many submissions are worth waking the committer for while a batch is being synced. Fewer are judged when that is
-/// done: whoever is woken may take a processor from a thread that answers.
+/// done: until then the time is left to those who answer.
 const WORTH_WAKING: usize = 512;
 
 /// What came of a batch that was handed to the journal.
@@ -117,7 +117,8 @@ pub struct Appended {
 pub struct Queue {
     limit: usize,
     state: Mutex<State>,
-    arrived: Condvar,
+    /// Wakes the committer, the only one who waits.
+    arrived: Notify,
 }
 
 #[derive(Debug)]
@@ -126,7 +127,7 @@ struct State {
     bytes: usize,
     /// Submissions that wait.
     weight: usize,
-    /// The committer is woken when so many do.
+    /// The committer is woken when so many do; never, while it is awake.
     worth: usize,
     closed: bool,
     /// What came of the batch that was being synced, until the committer has been told.
@@ -147,7 +148,7 @@ impl Queue {
     pub fn new(limit: usize) -> Self {
         let state =
             State { requests: VecDeque::new(), bytes: 0, weight: 0, worth: 1, closed: false, appended: None };
-        Self { limit, state: Mutex::new(state), arrived: Condvar::new() }
+        Self { limit, state: Mutex::new(state), arrived: Notify::new() }
     }
 
     /// Puts a request in, or refuses it at once: surely not applied.
@@ -166,6 +167,9 @@ impl Queue {
         state.weight += request.weight();
         state.requests.push_back(request);
         let worth = state.weight >= state.worth;
+        if worth {
+            state.worth = usize::MAX;
+        }
         drop(state);
         if worth {
             self.arrived.notify_one();
@@ -175,21 +179,34 @@ impl Queue {
 
     /// Waits for work and moves it into `batch`, behind `judged` submissions that are judged already: up to `most` with
     /// them, or one larger request alone. While a batch is being `synced`, waits until that is done or enough have come to be
-    /// worth judging beside it.
-    pub fn take(&self, batch: &mut Vec<Request>, judged: usize, most: usize, syncing: bool) -> Taken {
+    /// worth judging beside it. There must be one who takes at most.
+    pub async fn take(&self, batch: &mut Vec<Request>, judged: usize, most: usize, syncing: bool) -> Taken {
+        loop {
+            if let Some(taken) = self.take_now(batch, judged, most, syncing) {
+                return taken;
+            }
+            self.arrived.notified().await;
+            if !syncing {
+                // Whoever is ready to submit, too, is in the same batch.
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Takes what there is; `None` if it is not enough.
+    fn take_now(&self, batch: &mut Vec<Request>, judged: usize, most: usize, syncing: bool) -> Option<Taken> {
         let room = most.saturating_sub(judged);
         let mut state = self.state.lock();
-        state.worth = match syncing {
+        let worth = match syncing {
             false => 1,
             true if room == 0 => usize::MAX,
             true => WORTH_WAKING.min(room),
         };
-        while state.appended.is_none() && state.weight < state.worth {
-            if state.closed && !syncing {
-                return Taken { appended: None, open: false };
-            }
-            self.arrived.wait(&mut state);
+        if state.appended.is_none() && state.weight < worth {
+            state.worth = worth;
+            return (state.closed && !syncing).then_some(Taken { appended: None, open: false });
         }
+        state.worth = usize::MAX;
         let appended = state.appended.take();
         // What is judged already is on its way first: not much is put on top of it while the disk has nothing to do.
         let room = if appended.is_some() && judged > 0 { room.min(WORTH_WAKING) } else { room };
@@ -205,31 +222,29 @@ impl Queue {
                 batch.push(request);
             }
         }
-        Taken { appended, open: true }
+        Some(Taken { appended, open: true })
     }
 
     /// Waits for what comes of the batch that is being synced.
-    pub fn wait_for_sync(&self) -> Appended {
-        let mut state = self.state.lock();
-        state.worth = usize::MAX;
+    pub async fn wait_for_sync(&self) -> Appended {
         loop {
-            if let Some(appended) = state.appended.take() {
+            if let Some(appended) = self.state.lock().appended.take() {
                 return appended;
             }
-            self.arrived.wait(&mut state);
+            self.arrived.notified().await;
         }
     }
 
     /// Tells the committer what came of a batch.
     pub(super) fn appended(&self, appended: Appended) {
         self.state.lock().appended = Some(appended);
-        self.arrived.notify_all();
+        self.arrived.notify_one();
     }
 
     /// Takes no more; what waits is still done.
     pub fn close(&self) {
         self.state.lock().closed = true;
-        self.arrived.notify_all();
+        self.arrived.notify_one();
     }
 
     /// Bytes that wait.
@@ -240,8 +255,10 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
     use std::sync::Arc;
 
+    use futures_util::FutureExt;
     use hiscore_api::service::Entry;
     use hiscore_score::{Score, Submission};
 
@@ -268,10 +285,10 @@ mod tests {
         queue.appended(Appended { result: Ok(()), entries: 1, took: Duration::ZERO });
     }
 
-    /// What is taken, by weight, and whether a sync was reported.
+    /// What is taken, by weight, and whether a sync was reported; without waiting.
     fn take(queue: &Queue, judged: usize, most: usize, syncing: bool) -> (Vec<usize>, bool) {
         let mut batch = Vec::new();
-        let taken = queue.take(&mut batch, judged, most, syncing);
+        let taken = queue.take(&mut batch, judged, most, syncing).now_or_never().expect("there is enough");
         assert!(taken.open);
         (batch.iter().map(Request::weight).collect(), taken.appended.is_some())
     }
@@ -307,18 +324,49 @@ mod tests {
         assert_eq!(take(&queue, 0, 1000, false), (vec![1, 1], false));
     }
 
-    #[test]
-    fn a_few_wait_for_the_sync_and_many_do_not() {
-        let few = Arc::new(queue(&[WORTH_WAKING - 1]));
-        let taking = {
-            let few = Arc::clone(&few);
-            std::thread::spawn(move || take(&few, 0, 1000, true))
-        };
+    #[tokio::test]
+    async fn a_few_wait_for_the_sync_and_many_do_not() {
+        let few = queue(&[WORTH_WAKING - 1]);
+        let mut batch = Vec::new();
+        let mut taking = pin!(few.take(&mut batch, 0, 1000, true));
+        assert!(taking.as_mut().now_or_never().is_none());
         synced(&few);
-        assert_eq!(taking.join().unwrap(), (vec![WORTH_WAKING - 1], true));
-        // These would wait for ever if they had to wait for a sync.
+        assert!(taking.await.appended.is_some());
+        assert_eq!(few.bytes(), 0, "and it is taken");
+        // None of these waits.
         assert_eq!(take(&queue(&[WORTH_WAKING]), 0, 1000, true), (vec![WORTH_WAKING], false));
         assert_eq!(take(&queue(&[3]), 1000 - 3, 1000, true), (vec![3], false), "all that there is room for");
+    }
+
+    #[tokio::test]
+    async fn many_that_come_during_a_sync_wake_who_waits_for_it() {
+        let queue = queue(&[1]);
+        let mut batch = Vec::new();
+        let mut taking = pin!(queue.take(&mut batch, 0, 1000, true));
+        assert!(taking.as_mut().now_or_never().is_none());
+        queue.push(request(WORTH_WAKING)).unwrap();
+        assert!(taking.await.appended.is_none());
+        assert_eq!(queue.bytes(), 0, "all that came is taken");
+    }
+
+    /// Those who are ready when the first one wakes the committer are taken with it.
+    #[tokio::test]
+    async fn whoever_is_ready_is_taken_together() {
+        let queue = Arc::new(queue(&[]));
+        let taking = {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move {
+                let mut batch = Vec::new();
+                queue.take(&mut batch, 0, 1000, false).await;
+                batch.len()
+            })
+        };
+        tokio::task::yield_now().await;
+        for _ in 0..3 {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.push(request(1)) });
+        }
+        assert_eq!(taking.await.unwrap(), 3);
     }
 
     #[test]
@@ -328,6 +376,7 @@ mod tests {
         assert!(queue.push(request(1)).is_err());
         synced(&queue);
         assert_eq!(take(&queue, 0, 10, true), (vec![1], true));
-        assert!(!queue.take(&mut Vec::new(), 0, 10, false).open);
+        let ended = queue.take(&mut Vec::new(), 0, 10, false).now_or_never().unwrap();
+        assert!(!ended.open);
     }
 }

@@ -1,4 +1,4 @@
-//! The committer on its own threads, as it is served: one batch is judged while another is being synced, and syncs fail.
+//! The committer in a runtime, as it is served: one batch is judged while another is being synced, and syncs fail.
 //! What was acknowledged is there, each once; what was refused is not, also where it was judged on top of what failed.
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use hiscore_score::{
     LeaderboardId, Operator, Outcome, PlayerId, Rules, Score, Season, Submission, SubmissionId,
 };
 use hiscore_store::embedded::{Embedded, RowKey};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 
 use crate::common::{Server, player};
@@ -18,8 +19,10 @@ use crate::common::{Server, player};
 const CLIENTS: u64 = 4;
 const REQUESTS: u64 = 80;
 const PLAYERS: u64 = 3;
-/// Of each player in a large request: too many for the committer to sync them itself.
+/// Of each player in a large request: enough to be worth judging beside a sync.
 const MANY: usize = 300;
+/// Small requests at once: for the task, not for the thread.
+const AT_ONCE: u64 = 24;
 
 /// What one client was told: acknowledged, and what nobody knows, by player.
 #[derive(Debug, Default, Clone)]
@@ -35,7 +38,8 @@ fn board() -> LeaderboardId {
     LeaderboardId::new("sum").unwrap()
 }
 
-/// Adds 1 to a few players; each third time with an id, which is sent again at once, and else often many times over.
+/// Adds 1 to a few players; each third time with an id, which is sent again at once, and else often many times over, in one
+/// request or in many.
 fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queue: &Queue) -> Told {
     let mut told = Told::default();
     for n in 0..REQUESTS {
@@ -55,9 +59,14 @@ fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queu
         };
         // Each player once, so that an id is not there twice.
         let once: Vec<_> = (0..count).map(|number| entry(player(number))).collect();
-        let copies = if id.is_none() && random.one_in(2) { MANY } else { 1 };
+        let (copies, times) = match (id, random.below(4)) {
+            (Some(_), _) => (1, 2),
+            (None, 0) => (1, AT_ONCE),
+            (None, 1) => (1, 1),
+            (None, _) => (MANY, 1),
+        };
         let entries: Vec<_> = std::iter::repeat_n(once, copies).flatten().collect();
-        for (again, answer) in (0..).zip(submit(queue, &entries, if id.is_some() { 2 } else { 1 })) {
+        for (again, answer) in (0..).zip(submit(queue, &entries, times)) {
             match answer {
                 Ok(results) => {
                     for (entry, result) in entries.iter().zip(results) {
@@ -120,12 +129,13 @@ fn standing(store: &Embedded, player: &PlayerId) -> u64 {
 #[test]
 fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
     let mut sum = Told::default();
+    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
     for seed in 0..30 {
         let disk = SimDisk::new();
         let parts = Server::open(&disk).unwrap().parts;
         let (queue, store, ranks) =
             (Arc::clone(&parts.queue), Arc::clone(&parts.store), Arc::clone(&parts.ranks));
-        let committer = Committer::start(parts).unwrap();
+        let committer = runtime.block_on(async { Committer::start(parts) });
         let (answer, answered) = oneshot::channel();
         let rules = Rules { operator: Operator::Increment, ..Rules::default() };
         queue.push(Request::new(Work::Create { id: board(), rules, answer })).unwrap();
@@ -141,7 +151,7 @@ fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
         });
         disk.fail_syncs(0);
         queue.close();
-        assert!(committer.join());
+        assert!(runtime.block_on(committer.join()));
         store.flush().unwrap();
 
         let counted = |of: fn(&Told) -> &BTreeMap<PlayerId, u64>, player: &PlayerId| -> u64 {
