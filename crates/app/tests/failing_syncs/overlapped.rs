@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hiscore::submit::{Committer, Queue, Request, SubmitRequest, Work};
 use hiscore_api::service::{Accepted, BoardError, Entry, Rejected, Trouble, Wanted};
@@ -11,12 +12,14 @@ use hiscore_score::{
     LeaderboardId, Operator, Outcome, PlayerId, Rules, Score, Season, Submission, SubmissionId,
 };
 use hiscore_store::embedded::{Embedded, RowKey};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::common::{Server, player};
 
 const CLIENTS: u64 = 4;
+/// For one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 const REQUESTS: u64 = 80;
 const PLAYERS: u64 = 3;
 /// Of each player in a large request: enough to be worth judging beside a sync.
@@ -40,7 +43,7 @@ fn board() -> LeaderboardId {
 
 /// Adds 1 to a few players; each third time with an id, which is sent again at once, and else often many times over, in one
 /// request or in many.
-fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queue: &Queue) -> Told {
+fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, asking: &Asking<'_>) -> Told {
     let mut told = Told::default();
     for n in 0..REQUESTS {
         if random.one_in(12) {
@@ -66,7 +69,7 @@ fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queu
             (None, _) => (MANY, 1),
         };
         let entries: Vec<_> = std::iter::repeat_n(once, copies).flatten().collect();
-        for (again, answer) in (0..).zip(submit(queue, &entries, times)) {
+        for (again, answer) in (0..).zip(asking.submit(&entries, times)) {
             match answer {
                 Ok(results) => {
                     for (entry, result) in entries.iter().zip(results) {
@@ -97,22 +100,35 @@ fn play(client: u64, random: &mut Random, disk: &SimDisk, store: &Embedded, queu
     told
 }
 
-/// Sends the same request so often, and waits for all answers.
-fn submit(
-    queue: &Queue,
-    entries: &[Entry],
-    times: u64,
-) -> Vec<Result<Vec<Result<Accepted, Rejected>>, BoardError>> {
-    let sent: Vec<_> = (0..times)
-        .map(|_| {
-            let (answer, answered) = oneshot::channel();
-            let request =
-                SubmitRequest { id: board(), entries: entries.to_vec(), wanted: Wanted::default(), answer };
-            queue.push(Request::new(Work::Submit(request))).unwrap();
-            answered
-        })
-        .collect();
-    sent.into_iter().map(|answered| answered.blocking_recv().expect("answered")).collect()
+/// Who asks the committer.
+struct Asking<'a> {
+    queue: &'a Queue,
+    runtime: &'a Runtime,
+}
+
+impl Asking<'_> {
+    fn answer<T>(&self, answered: oneshot::Receiver<T>) -> T {
+        let answer = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, answered).await });
+        answer.expect("an answer in time").expect("answered")
+    }
+
+    /// Sends the same request so often, and waits for all answers.
+    fn submit(
+        &self,
+        entries: &[Entry],
+        times: u64,
+    ) -> Vec<Result<Vec<Result<Accepted, Rejected>>, BoardError>> {
+        let sent: Vec<_> = (0..times)
+            .map(|_| {
+                let (answer, answered) = oneshot::channel();
+                let (id, entries, wanted) = (board(), entries.to_vec(), Wanted::default());
+                let request = SubmitRequest { id, entries, wanted, answer };
+                self.queue.push(Request::new(Work::Submit(request))).unwrap();
+                answered
+            })
+            .collect();
+        sent.into_iter().map(|answered| self.answer(answered)).collect()
+    }
 }
 
 /// What a player has, and how often it submitted.
@@ -129,7 +145,9 @@ fn standing(store: &Embedded, player: &PlayerId) -> u64 {
 #[test]
 fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
     let mut sum = Told::default();
-    let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    // Not dropped, which would wait for a committer that hangs, where the test is to fail.
+    let runtime: &Runtime =
+        Box::leak(Box::new(Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap()));
     for seed in 0..30 {
         let disk = SimDisk::new();
         let parts = Server::open(&disk).unwrap().parts;
@@ -139,12 +157,13 @@ fn what_is_judged_on_top_of_a_failed_batch_fails_with_it() {
         let (answer, answered) = oneshot::channel();
         let rules = Rules { operator: Operator::Increment, ..Rules::default() };
         queue.push(Request::new(Work::Create { id: board(), rules, answer })).unwrap();
-        answered.blocking_recv().unwrap().unwrap();
+        let asking = Asking { queue: &queue, runtime };
+        asking.answer(answered).unwrap();
 
         let all: Vec<Told> = std::thread::scope(|scope| {
             let client = |n| {
-                let (disk, store, queue) = (&disk, &store, &queue);
-                move || play(n, &mut Random::new(seed * CLIENTS + n), disk, store, queue)
+                let (disk, store, asking) = (&disk, &store, &asking);
+                move || play(n, &mut Random::new(seed * CLIENTS + n), disk, store, asking)
             };
             let clients: Vec<_> = (0..CLIENTS).map(|n| scope.spawn(client(n))).collect();
             clients.into_iter().map(|client| client.join().unwrap()).collect()
