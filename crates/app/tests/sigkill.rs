@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -15,7 +14,12 @@ use std::time::{Duration, Instant};
 
 use hiscore_faults::tally::walk;
 use hiscore_faults::wait::pause;
-use hiscore_faults::{Client, Entry, Process, Random, Tally, Verdict, scores};
+use hiscore_faults::{Client, Entry, Random, Tally, Verdict, scores};
+
+#[path = "sigkill/siege.rs"]
+mod siege;
+
+use siege::{StopOnDrop, start};
 
 const BOARDS: [(&str, &str); 3] = [("best", "BEST"), ("set", "SET"), ("sum", "INCREMENT")];
 /// A board of which seasons are opened all the time.
@@ -77,7 +81,7 @@ fn besiege(rounds: u64, ack_timeout: &str) {
         field.tally.lock().unwrap().board(board, operator);
     }
     scores::create(&mut client, SEASONS, "INCREMENT");
-    let stop_on_panic = StopOnDrop(Arc::clone(&field));
+    let stop_on_panic = StopOnDrop(&field.stop);
     let mut players: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let field = Arc::clone(&field);
@@ -128,38 +132,12 @@ fn besiege(rounds: u64, ack_timeout: &str) {
     );
 }
 
-fn start(folder: &Path, listen: &str, ack_timeout: &str) -> Process {
-    let folder = folder.join("data");
-    // Small segments and short rounds, so that kills fall on rotations, rounds of the funnel and removals too. A
-    // long window, so that no retry outlives it however slow this machine is.
-    let arguments = [
-        ["--listen", listen],
-        ["--data-dir", folder.to_str().unwrap()],
-        ["--journal-segment", "64KiB"],
-        ["--journal-limit", "1MiB"],
-        ["--flush-interval", "30ms"],
-        ["--cache", "1MiB"],
-        ["--window", "256"],
-        ["--ack-timeout", ack_timeout],
-    ];
-    Process::start(Path::new(env!("CARGO_BIN_EXE_hiscore")), &arguments.concat()).ready()
-}
-
 fn wait_for_acks(acked: &Receiver<usize>, most: usize) {
     // What came in meanwhile does not count.
     let mut got = 0;
     acked.try_iter().for_each(drop);
     while got < most.max(1) {
         got += acked.recv_timeout(Duration::from_secs(20)).expect("clients make progress");
-    }
-}
-
-/// Clients must end when the test has failed, or they would wait for a server that is gone.
-struct StopOnDrop(Arc<Field>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop.store(true, Ordering::Relaxed);
     }
 }
 

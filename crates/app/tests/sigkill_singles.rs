@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail by panicking")]
 #![allow(clippy::print_stdout, reason = "each test says what it did")]
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,6 +13,11 @@ use hiscore_faults::wait::{pause, until};
 use hiscore_faults::wire::{Verdict, create, submit_one};
 use hiscore_faults::{Client, Process};
 use serde_json::json;
+
+#[path = "sigkill/siege.rs"]
+mod siege;
+
+use siege::{StopOnDrop, start};
 
 const BOARD: &str = "sum";
 const CLIENTS: usize = 48;
@@ -27,19 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Told {
     acknowledged: AtomicU64,
     ambiguous: AtomicU64,
-}
-
-fn start(folder: &Path, listen: &str) -> Process {
-    // Small segments and short rounds, so that kills fall on rotations, rounds of the funnel and removals too.
-    let arguments = [
-        ["--listen", listen],
-        ["--data-dir", folder.to_str().unwrap()],
-        ["--journal-segment", "64KiB"],
-        ["--journal-limit", "1MiB"],
-        ["--flush-interval", "30ms"],
-        ["--cache", "1MiB"],
-    ];
-    Process::start(Path::new(env!("CARGO_BIN_EXE_hiscore")), &arguments.concat()).ready()
 }
 
 /// Adds 1 until told to stop, each once.
@@ -82,7 +73,7 @@ fn check(server: &Process, told: &[Told]) {
 #[test]
 fn nothing_that_the_task_acknowledged_is_lost_or_counts_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let server = start(folder.path(), "127.0.0.1:0");
+    let server = start(folder.path(), "127.0.0.1:0", "5s");
     let address = server.address();
     create(&mut server.client(), BOARD, "INCREMENT").unwrap();
     let told: Vec<Told> = (0..CLIENTS).map(|_| Told::default()).collect();
@@ -101,14 +92,14 @@ fn nothing_that_the_task_acknowledged_is_lost_or_counts_twice() {
             until("acknowledgements", PATIENCE, || (acknowledged() >= enough).then_some(()));
             synced += synced_for_the_task(&server);
             assert_eq!(server.kill().code, Err(9));
-            server = start(folder.path(), &address.to_string());
+            server = start(folder.path(), &address.to_string(), "5s");
         }
         drop(stop_at_the_end);
         server
     });
     check(&server, &told);
     server.kill();
-    server = start(folder.path(), &address.to_string());
+    server = start(folder.path(), &address.to_string(), "5s");
     check(&server, &told);
     let ambiguous: u64 = told.iter().map(|told| told.ambiguous.load(Ordering::Relaxed)).sum();
     println!(
@@ -117,13 +108,4 @@ fn nothing_that_the_task_acknowledged_is_lost_or_counts_twice() {
     );
     assert!(ambiguous > 0, "kills fall on what is under way");
     assert!(synced > 20 * KILLS, "the task commits");
-}
-
-/// Clients must end when the test has failed, or they would wait for a server that is gone.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::books::Books;
-use super::queue::{Queue, Request, SubmitRequest, Taken, Work};
+use super::queue::{Queue, Request, Taken, Work};
 use super::sequencer::{Batch, Sequencer, refuse};
 use super::syncer::Syncer;
 use crate::coalesce::Pressure;
@@ -34,9 +34,6 @@ const FOR_THE_TASK: RangeInclusive<usize> = 16..=128;
 
 /// Nor are those for the task that are so many more than the requests they came in.
 const BULKY: usize = 64;
-
-/// A submission for which a record must be read counts as so many.
-const READING: usize = 8;
 
 /// What the committer works with.
 #[derive(Debug)]
@@ -226,24 +223,20 @@ impl Committing {
 
 /// Who is to judge `requests` and to show `batches`.
 fn place_of<'a>(requests: &[Request], batches: impl Iterator<Item = &'a Batch>) -> Place {
-    let (mut count, mut weight) = (requests.len(), requests.iter().map(cost).sum::<usize>());
+    let (mut count, mut weight) = (requests.len(), requests.iter().map(Request::weight).sum::<usize>());
     for batch in batches {
         count += batch.pending.len();
         weight += batch.weight;
     }
-    if FOR_THE_TASK.contains(&weight) && weight <= count + BULKY { Place::Task } else { Place::Thread }
+    let some_singles = FOR_THE_TASK.contains(&weight) && weight <= count + BULKY;
+    if some_singles && !requests.iter().any(reads) { Place::Task } else { Place::Thread }
 }
 
-/// What a request costs, in submissions of which no record must be read.
-fn cost(request: &Request) -> usize {
-    let reads = |submit: &SubmitRequest| {
-        let whole = submit.wanted.record && submit.wanted.details;
-        whole || submit.entries.first().is_some_and(|entry| entry.submission.key.is_some())
-    };
-    match &request.work {
-        Work::Submit(submit) if !reads(submit) => request.weight(),
-        _ => READING * request.weight(),
-    }
+/// Whether a record must be read for it, which may be on the disk.
+fn reads(request: &Request) -> bool {
+    let Work::Submit(submit) = &request.work else { return true };
+    let whole = submit.wanted.record && submit.wanted.details;
+    whole || submit.entries.iter().any(|entry| entry.submission.key.is_some())
 }
 
 #[cfg(test)]
@@ -251,6 +244,7 @@ mod tests {
     use hiscore_api::service::{Entry, Wanted};
     use hiscore_score::{LeaderboardId, PlayerId, Score, Submission, SubmissionId};
 
+    use super::super::queue::SubmitRequest;
     use super::*;
 
     fn request(entries: usize, id: Option<&str>) -> Request {
@@ -276,6 +270,9 @@ mod tests {
     fn bulks_and_what_reads_records_are_for_the_thread() {
         assert_eq!(place([request(70, None)]), Place::Thread);
         assert_eq!(place((0..16).map(|_| request(1, Some("again")))), Place::Thread);
+        assert_eq!(place((0..5).map(|_| request(1, Some("again")))), Place::Thread);
+        let one = (0..20).map(|_| request(1, None)).chain([request(1, Some("again"))]);
+        assert_eq!(place(one), Place::Thread, "even one");
         assert_eq!(place((0..20).map(|_| request(3, None))), Place::Task, "small bulks are not");
     }
 
